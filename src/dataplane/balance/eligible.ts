@@ -1,0 +1,52 @@
+/** Which endpoints of an upstream a policy may choose from. */
+
+import type { EndpointLoad, LinkedEndpoint } from "../linked.ts";
+
+/**
+ * The endpoints that may be used now. In order of preference: available, with an address, not tried before;
+ * the same but tried before; available with no address yet, so that the failure names the unresolved name.
+ *
+ * Endpoints that are not available are never chosen, not even when all are: the last one of an upstream is
+ * never ejected, so then every one of them has failed its active checks, and an answer at once (503) serves
+ * the client better than a timeout.
+ */
+export class Eligible {
+  readonly #endpoints: readonly LinkedEndpoint[];
+  readonly #load: EndpointLoad;
+  /** Indexes of the endpoints that `select` found. */
+  readonly indexes: Int32Array;
+
+  constructor(endpoints: readonly LinkedEndpoint[], load: EndpointLoad) {
+    this.#endpoints = endpoints;
+    this.#load = load;
+    this.indexes = new Int32Array(endpoints.length);
+  }
+
+  /** Fills `indexes`; tells how many there are. */
+  select(tried: readonly LinkedEndpoint[]): number {
+    const fresh = this.#collect(true, tried);
+    if (fresh > 0) return fresh;
+    const again = this.#collect(true, NONE);
+    return again > 0 ? again : this.#collect(false, NONE);
+  }
+
+  #collect(resolved: boolean, tried: readonly LinkedEndpoint[]): number {
+    const endpoints = this.#endpoints;
+    let count = 0;
+    for (let i = 0; i < endpoints.length; i++) {
+      const endpoint = endpoints[i]!;
+      if (resolved && endpoint.state.addresses.length === 0) continue;
+      if (tried.length > 0 && wasTried(tried, endpoint.slot)) continue;
+      if (this.#load.available(endpoint.slot)) this.indexes[count++] = i;
+    }
+    return count;
+  }
+}
+
+const NONE: readonly LinkedEndpoint[] = [];
+
+/** By slot: after a reload the same endpoint is another object. */
+function wasTried(tried: readonly LinkedEndpoint[], slot: number): boolean {
+  for (let i = 0; i < tried.length; i++) if (tried[i]!.slot === slot) return true;
+  return false;
+}

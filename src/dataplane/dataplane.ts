@@ -1,0 +1,102 @@
+/** The data plane of one worker as its composition root uses it. What happens to requests is in `lifecycle.ts`. */
+
+import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import type { Acceptor } from "#transport/contract.ts";
+import type { DataPlaneContext } from "./context.ts";
+import { Pools } from "./forward/pools.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import type { LinkedSnapshot } from "./linked.ts";
+
+/** What the composition root provides. */
+export type DataPlaneParts = Omit<DataPlaneContext, "snapshot" | "draining">;
+
+/** How long tunnels get to close in an orderly way when a drain is over, milliseconds. */
+const CLOSING_GRACE = 1000;
+
+/** Serves connections by the snapshot that was applied last. */
+export class DataPlane implements TimerOwner {
+  readonly #parts: DataPlaneParts;
+  readonly #pools: Pools = new Pools();
+  #context: DataPlaneContext | null = null;
+  #lifecycle: Lifecycle | null = null;
+  readonly #drainTimer: Timer = new Timer(this, 0);
+  #drained: (() => void) | null = null;
+  #closing = false;
+
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+  }
+
+  /** From now on requests run on this snapshot; those under way end on theirs. */
+  apply(snapshot: LinkedSnapshot): void {
+    if (this.#context === null) {
+      this.#context = { ...this.#parts, snapshot, draining: false };
+      this.#lifecycle = new Lifecycle(this.#context, this.#pools, requestIds(this.#parts));
+    } else {
+      this.#context.snapshot = snapshot;
+    }
+    this.#pools.prune(snapshot);
+  }
+
+  /** Serves the connections of a listener. @throws Error before `apply` */
+  acceptor(): Acceptor {
+    if (this.#lifecycle === null) throw new Error("no snapshot has been applied yet");
+    return this.#lifecycle;
+  }
+
+  /** Another worker has rung: a connection to a backend became free there, or is wanted there. */
+  onDoorbell(): void {
+    this.#pools.onDoorbell();
+  }
+
+  /**
+   * Ends what can be ended without loss: unused connections now, others after their answer. What is still there
+   * after `deadline` milliseconds is closed. Resolves when nothing is left.
+   */
+  drain(deadline: number): Promise<void> {
+    const context = this.#context;
+    const lifecycle = this.#lifecycle;
+    if (context === null || lifecycle === null) return Promise.resolve();
+    context.draining = true;
+    this.#pools.closeIdle();
+    for (const connection of lifecycle.connections) connection.drain();
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+      lifecycle.onLess = () => this.#checkDrained();
+      context.transport.timers.schedule(this.#drainTimer, Math.max(1, deadline));
+      this.#checkDrained();
+    });
+  }
+
+  #checkDrained(): void {
+    const lifecycle = this.#lifecycle!;
+    if (lifecycle.connections.size > 0 || lifecycle.tunnels.size > 0) return;
+    this.#context!.transport.timers.cancel(this.#drainTimer);
+    this.#drained?.();
+    this.#drained = null;
+  }
+
+  onTimer(): void {
+    const lifecycle = this.#lifecycle!;
+    if (!this.#closing) {
+      this.#closing = true;
+      lifecycle.tunnels.closeAll();
+      for (const connection of lifecycle.connections) connection.destroy();
+      this.#context!.transport.timers.schedule(this.#drainTimer, CLOSING_GRACE);
+      return;
+    }
+    lifecycle.tunnels.destroyAll();
+  }
+}
+
+/** Ids that differ between workers and restarts: the wall clock, a random part, and a count. */
+function requestIds({ clock, random }: DataPlaneParts): () => string {
+  const prefix =
+    clock.wall().toString(36) +
+    random
+      .int(36 ** 5)
+      .toString(36)
+      .padStart(5, "0");
+  let count = 0;
+  return () => prefix + (count++).toString(36).padStart(6, "0");
+}

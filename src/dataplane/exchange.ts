@@ -1,0 +1,104 @@
+/** One request with its response: the record that the stages pass on. */
+
+import type { FailureCode } from "#core/errors.ts";
+import type { Outcome } from "#sdk/filter.ts";
+import type { RequestHead, ResponseHead } from "#core/http/message.ts";
+import type { LinkedEndpoint, LinkedSnapshot } from "./linked.ts";
+import type { Plan } from "./plan.ts";
+import type { ClientStream } from "./client-stream.ts";
+import type { Decision } from "./decision.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { ResponseHold } from "./response-hold.ts";
+
+/** What the exchange does to its backend, whichever attempt it is at. */
+export interface AttemptHandle {
+  readonly endpoint: LinkedEndpoint;
+  /** More of the request's body, or its end, is waiting in `exchange.body`. */
+  pump(): void;
+  /** The client takes bytes again, or does not. */
+  pauseResponse(): void;
+  resumeResponse(): void;
+  /** Ends the attempt at once; nothing is called back any more. */
+  abort(): void;
+}
+
+/** The filters of an exchange at work (`filter/run.ts`). */
+export interface FilterHandle {
+  requestData(chunk: Uint8Array): Decision;
+  responseHead(): Decision | Promise<Decision>;
+  end(outcome: Outcome, onError: (place: string, error: unknown) => void): void;
+}
+
+/** State of one exchange. Made for each request; everything big in it belongs to its streams and is reused. */
+export class Exchange {
+  readonly client: ClientStream;
+  readonly request: RequestHead;
+  readonly plan: Plan;
+  /** The configuration that it began with and ends on. */
+  readonly snapshot: LinkedSnapshot;
+
+  clientIp = "";
+  requestId = "";
+
+  // ── request ──
+  body: RequestBody;
+  requestBytes = 0;
+  /** The client has sent all of it. */
+  requestComplete = false;
+
+  // ── upstream ──
+  attempt: AttemptHandle | null = null;
+  attempts = 0;
+  /** Attempts beyond the first, as the retry budget counts them. */
+  retries = 0;
+  /** The upstream's retry budget knows of this exchange. */
+  budgeted = false;
+  tried: LinkedEndpoint[] = NONE;
+  /** The endpoint of the last attempt, for the log. */
+  endpoint: LinkedEndpoint | null = null;
+
+  // ── response ──
+  /** The head that is being sent: the backend's, or the proxy's own. Valid until the exchange has ended. */
+  response: ResponseHead | null = null;
+  status = 0;
+  /** The final head has been handed to the client's stream. */
+  responseStarted = false;
+  responseComplete = false;
+  responseBytes = 0;
+  /** The answer is the proxy's own. */
+  local = false;
+
+  /** The body of the proxy's own answer. */
+  localBody: Uint8Array | null = null;
+
+  filters: FilterHandle | null = null;
+  /** The filters have had their say about an answer; no other is shown to them. */
+  filtersDone = false;
+  /** Set while a filter thinks about the head of the answer. */
+  hold: ResponseHold | null = null;
+  failure: FailureCode | null = null;
+  failureDetail = "";
+  /** Token of the protocol that was switched to. */
+  upgrade = "";
+  /** The log has it; whatever still arrives is ignored. */
+  ended = false;
+
+  // ── milliseconds, -1: did not happen ──
+  queueMs = 0;
+  connectMs = 0;
+  firstByteAt = -1;
+
+  constructor(client: ClientStream, snapshot: LinkedSnapshot, body: RequestBody) {
+    this.client = client;
+    this.request = client.request;
+    this.plan = client.plan;
+    this.snapshot = snapshot;
+    this.body = body;
+  }
+
+  get scheme(): "http" | "https" {
+    return this.client.scheme;
+  }
+}
+
+const NONE: LinkedEndpoint[] = [];

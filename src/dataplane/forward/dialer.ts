@@ -1,0 +1,120 @@
+/**
+ * Connects to one endpoint: tries its addresses in order, the next one after a short head start or at once
+ * when one fails (Happy Eyeballs, RFC 8305), and keeps the first that answers.
+ */
+
+import { failure, type Failure } from "#core/errors.ts";
+import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import type {
+  Connection,
+  ConnectionHandler,
+  SocketAddress,
+  TransportFailure,
+} from "#transport/contract.ts";
+import type { DataPlaneContext } from "../context.ts";
+
+/** Head start of an address before the next one is tried beside it, milliseconds (RFC 8305 §5). */
+const HEAD_START = 250;
+
+/** Who wants a connection. Exactly one of these is called, never before `dial` has returned. */
+export interface DialUser {
+  /** The connection is up; set its handler before returning. */
+  onDialed(connection: Connection): void;
+  onDialFailed(fault: Failure): void;
+}
+
+/** One attempt to connect. */
+export class Dialer implements ConnectionHandler, TimerOwner {
+  readonly #context: DataPlaneContext;
+  readonly #user: DialUser;
+  readonly #addresses: readonly SocketAddress[];
+  readonly #timeout: number;
+  readonly #startedAt: number;
+  readonly #timer: Timer = new Timer(this, 0);
+  #next = 0;
+  #open: Connection[] = [];
+  #over = false;
+
+  /** @param timeout milliseconds for all addresses together */
+  constructor(
+    context: DataPlaneContext,
+    addresses: readonly SocketAddress[],
+    timeout: number,
+    user: DialUser,
+  ) {
+    this.#context = context;
+    this.#addresses = addresses;
+    this.#timeout = timeout;
+    this.#user = user;
+    this.#startedAt = context.transport.timers.now;
+    this.#tryNext();
+  }
+
+  /** Gives up; nothing is called any more. */
+  cancel(): void {
+    this.#finish(null);
+  }
+
+  #tryNext(): void {
+    const address = this.#addresses[this.#next++];
+    if (address === undefined) return;
+    const spent = this.#context.transport.timers.now - this.#startedAt;
+    const left = Math.max(1, this.#timeout - spent);
+    this.#open.push(this.#context.transport.connect(address, left, this));
+    if (this.#next < this.#addresses.length) {
+      this.#context.transport.timers.schedule(this.#timer, HEAD_START);
+    }
+  }
+
+  onTimer(): void {
+    this.#tryNext();
+  }
+
+  onConnect(connection: Connection): void {
+    if (this.#over) return connection.abort();
+    this.#finish(connection);
+    this.#user.onDialed(connection);
+  }
+
+  onClose(connection: Connection, fault: TransportFailure | null): void {
+    if (this.#over) return;
+    this.#open = this.#open.filter((open) => open !== connection);
+    const timedOut = fault !== null && fault.code === "connect-timeout";
+    if (!timedOut && this.#next < this.#addresses.length) return this.#tryNext();
+    if (this.#open.length > 0) return;
+    this.#finish(null);
+    this.#user.onDialFailed(connectFailure(fault));
+  }
+
+  #finish(keep: Connection | null): void {
+    this.#over = true;
+    this.#context.transport.timers.cancel(this.#timer);
+    for (const connection of this.#open) if (connection !== keep) connection.abort();
+    this.#open = [];
+  }
+
+  onData(): void {}
+  onEnd(): void {}
+  onWritable(): void {}
+}
+
+/** What a failed connection means for the exchange. Nothing was sent, so it may always be tried again. */
+function connectFailure(fault: TransportFailure | null): Failure {
+  const detail = fault === null ? "closed" : fault.detail;
+  switch (fault?.code) {
+    case "refused":
+      return failure("connect_refused", detail, "yes");
+    case "unreachable":
+      return failure("connect_unreachable", detail, "yes");
+    case "connect-timeout":
+      return failure("connect_timeout", detail, "yes");
+    case "exhausted":
+      return failure("descriptors_exhausted", detail, "no");
+    case "shutdown":
+      return failure("shutting_down", detail, "no");
+    case "reset":
+    case "other":
+    case undefined:
+      return failure("connect_failed", detail, "yes");
+  }
+}

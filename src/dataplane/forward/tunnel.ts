@@ -1,0 +1,161 @@
+/**
+ * Two connections joined after a protocol switch: bytes go through as they come, half-closes are passed
+ * on, and nothing is interpreted.
+ */
+
+import type { FailureCode } from "#core/errors.ts";
+import type { Slice } from "#core/bytes/slice.ts";
+import { Timer, type TimerOwner, type Timers } from "#core/time/timers.ts";
+import { WriteWatch, type WriteWatchUser } from "../write-watch.ts";
+import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
+
+/** Told once when both sides are gone. `end`: why we ended it, null if one of the sides did. */
+export interface TunnelUser {
+  onTunnelEnd(tunnel: Tunnel, end: FailureCode | null): void;
+}
+
+/** One side; `peer` is the other. */
+class Side implements ConnectionHandler {
+  readonly connection: Connection;
+  readonly #tunnel: Tunnel;
+  peer: Side | null = null;
+  bytes = 0;
+  paused = false;
+
+  constructor(tunnel: Tunnel, connection: Connection) {
+    this.#tunnel = tunnel;
+    this.connection = connection;
+    connection.handler = this;
+  }
+
+  onConnect(): void {}
+
+  onData(_connection: Connection, slice: Slice): void {
+    this.send(slice.part(0, slice.length));
+  }
+
+  /** Passes bytes of this side to the other; ownership passes. */
+  send(slice: Slice): void {
+    this.bytes += slice.length;
+    this.#tunnel.touch();
+    const flowing = this.peer!.connection.write([slice]);
+    this.#tunnel.watchClient();
+    if (flowing || this.paused) return;
+    this.paused = true;
+    this.connection.pause();
+  }
+
+  onWritable(): void {
+    this.#tunnel.touch();
+    const source = this.peer!;
+    if (!source.paused) return;
+    source.paused = false;
+    source.connection.resume();
+  }
+
+  onEnd(): void {
+    this.#tunnel.touch();
+    this.peer!.connection.end();
+  }
+
+  onClose(_connection: Connection, fault: TransportFailure | null): void {
+    this.#tunnel.sideClosed(this, fault);
+  }
+}
+
+/** See the head of this file. */
+export class Tunnel implements TimerOwner, WriteWatchUser {
+  readonly #client: Side;
+  readonly #backend: Side;
+  readonly #timers: Timers;
+  readonly #user: TunnelUser;
+  readonly #timer: Timer = new Timer(this, 0);
+  readonly #writes: WriteWatch;
+  readonly #idle: number;
+  readonly #stall: number;
+  #open = 2;
+  #end: FailureCode | null = null;
+
+  /**
+   * @param idle milliseconds without a byte in either direction after which it ends; 0: never
+   * @param stall milliseconds in which the client takes no byte of what waits for it
+   */
+  constructor(
+    timers: Timers,
+    client: Connection,
+    backend: Connection,
+    idle: number,
+    stall: number,
+    user: TunnelUser,
+  ) {
+    this.#timers = timers;
+    this.#idle = idle;
+    this.#stall = stall;
+    this.#user = user;
+    this.#client = new Side(this, client);
+    this.#backend = new Side(this, backend);
+    this.#writes = new WriteWatch(timers, client, this);
+    this.#client.peer = this.#backend;
+    this.#backend.peer = this.#client;
+    this.touch();
+  }
+
+  /** Bytes from the client. */
+  get requestBytes(): number {
+    return this.#client.bytes;
+  }
+  /** Bytes from the backend. */
+  get responseBytes(): number {
+    return this.#backend.bytes;
+  }
+
+  /** Passes on what had arrived before the two were joined. */
+  begin(fromClient: readonly Slice[], fromBackend: readonly Slice[]): void {
+    for (const slice of fromClient) this.#client.send(slice);
+    for (const slice of fromBackend) this.#backend.send(slice);
+  }
+
+  /** Something happened: the idle clock starts anew. */
+  touch(): void {
+    if (this.#idle > 0 && this.#open > 0) this.#timers.schedule(this.#timer, this.#idle);
+  }
+
+  /** Bytes may wait for the client: it has to take some of them now and then. */
+  watchClient(): void {
+    if (this.#open === 2) this.#writes.watch(this.#stall);
+  }
+
+  onWriteStalled(): void {
+    this.#end = "client_stalled";
+    this.destroy();
+  }
+
+  onTimer(): void {
+    this.#end = "tunnel_idle";
+    this.destroy();
+  }
+
+  /** Ends both sides in an orderly way, what is queued is still sent. */
+  close(): void {
+    this.#client.connection.close();
+    this.#backend.connection.close();
+  }
+
+  /** Ends both sides at once. */
+  destroy(): void {
+    this.#client.connection.abort();
+    this.#backend.connection.abort();
+  }
+
+  sideClosed(side: Side, fault: TransportFailure | null): void {
+    this.#open--;
+    if (this.#open > 0) {
+      if (fault === null) side.peer!.connection.close();
+      else side.peer!.connection.abort();
+      return;
+    }
+    this.#timers.cancel(this.#timer);
+    this.#writes.stop();
+    this.#user.onTunnelEnd(this, this.#end);
+  }
+}

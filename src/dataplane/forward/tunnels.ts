@@ -1,0 +1,63 @@
+/** The tunnels of a worker. */
+
+import type { FailureCode } from "#core/errors.ts";
+import type { Slice } from "#core/bytes/slice.ts";
+import type { Connection } from "#transport/contract.ts";
+import type { DataPlaneContext } from "../context.ts";
+import type { Exchange } from "../exchange.ts";
+import type { SwitchedUpstream } from "./attempt.ts";
+import { Tunnel, type TunnelUser } from "./tunnel.ts";
+
+/** Told when a tunnel has ended; its bytes are the exchange's by then. */
+export interface TunnelsUser {
+  onTunnelEnded(exchange: Exchange, end: FailureCode | null): void;
+}
+
+/** Joins connections, counts them, and knows whose they are. */
+export class Tunnels implements TunnelUser {
+  readonly #context: DataPlaneContext;
+  readonly #user: TunnelsUser;
+  readonly #open: Map<Tunnel, { readonly exchange: Exchange; readonly done: () => void }> =
+    new Map();
+
+  constructor(context: DataPlaneContext, user: TunnelsUser) {
+    this.#context = context;
+    this.#user = user;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Joins a client's connection to a backend's. `early`: what the client has sent on it already. */
+  join(exchange: Exchange, client: Connection, early: Slice[], upstream: SwitchedUpstream): void {
+    const { timers } = this.#context.transport;
+    const { tunnelIdle } = exchange.plan.route!.timeouts;
+    const { write } = exchange.snapshot.data.timeouts;
+    const tunnel = new Tunnel(timers, client, upstream.connection, tunnelIdle, write, this);
+    this.#open.set(tunnel, { exchange, done: upstream.done });
+    this.#context.worker.addTunnels(1);
+    tunnel.begin(early, upstream.early);
+  }
+
+  onTunnelEnd(tunnel: Tunnel, end: FailureCode | null): void {
+    const entry = this.#open.get(tunnel);
+    if (entry === undefined) return;
+    this.#open.delete(tunnel);
+    this.#context.worker.addTunnels(-1);
+    entry.done();
+    entry.exchange.requestBytes += tunnel.requestBytes;
+    entry.exchange.responseBytes += tunnel.responseBytes;
+    this.#user.onTunnelEnded(entry.exchange, end);
+  }
+
+  /** Ends them in an orderly way. */
+  closeAll(): void {
+    for (const tunnel of this.#open.keys()) tunnel.close();
+  }
+
+  /** Cuts them. */
+  destroyAll(): void {
+    for (const tunnel of this.#open.keys()) tunnel.destroy();
+  }
+}

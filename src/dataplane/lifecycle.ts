@@ -1,0 +1,479 @@
+/**
+ * The life of a request, stage by stage. **Start reading here.**
+ *
+ *     1 accept   who connects, and may they                accept/
+ *     2 parse    bytes become a request                    parse/
+ *     3 route    the request becomes a plan                route/
+ *     4 filter   the route's filters see and change it     filter/
+ *     5 balance  an endpoint of the upstream is chosen     balance/
+ *     6 forward  it is sent there, and again if it may be  forward/
+ *     7 respond  the answer, or the proxy's own, goes back respond/
+ *     8 log      what happened is written down             log/
+ *
+ * Stages do not know each other; they meet here. Whatever happens, an exchange ends in `#finish`, once.
+ */
+
+import { sliceOf, type Slice } from "#core/bytes/slice.ts";
+import { FAILURES, failure, type Failure, type FailureCode } from "#core/errors.ts";
+import { HeaderList } from "#core/http/header-list.ts";
+import { dropNominated } from "#core/http/hop-by-hop.ts";
+import type { ResponseHead } from "#core/http/message.ts";
+import type { Acceptor, Connection, TransportFailure } from "#transport/contract.ts";
+import { admit, TurnedAway } from "./accept/admission.ts";
+import { clientAddress, isTrusted } from "./accept/client-address.ts";
+import { chooseEndpoint } from "./balance/select.ts";
+import type { DataPlaneContext } from "./context.ts";
+import { Exchange } from "./exchange.ts";
+import type { Decision } from "./decision.ts";
+import { FilterRun } from "./filter/run.ts";
+import { Attempt, type AttemptUser, type SwitchedUpstream } from "./forward/attempt.ts";
+import { Pause } from "./forward/pause.ts";
+import type { Pools } from "./forward/pools.ts";
+import { isLoop, prepareRequestFields, reportedRequestId } from "./forward/request-fields.ts";
+import { backoff, mayRetry, retryAfterAnswer } from "./forward/retry.ts";
+import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
+import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
+import { recordOf } from "./log/record.ts";
+import { Http1Connection, type Http1ConnectionOwner } from "./parse/http1-connection.ts";
+import { RequestBody } from "./request-body.ts";
+import { ResponseHold } from "./response-hold.ts";
+import { failureReply, filterReply, type LocalReply } from "./respond/local-reply.ts";
+import {
+  announcedLength,
+  clientFraming,
+  prepareResponseFields,
+} from "./respond/response-fields.ts";
+import { route } from "./route/route.ts";
+import type { ClientStream } from "./client-stream.ts";
+
+/** A limit that is hit is hit often: it is said so at most this often, milliseconds. */
+const LIMIT_LOG_INTERVAL = 10_000;
+
+const EMPTY_HEADERS: HeaderList = new HeaderList();
+
+/** Bytes of a request's body that wait for the backend before the client is made to wait. */
+const REQUEST_WINDOW = 64 * 1024;
+
+/** See the head of this file. */
+export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, TunnelsUser {
+  readonly connections: Set<Http1Connection> = new Set();
+  readonly tunnels: Tunnels;
+  readonly #context: DataPlaneContext;
+  readonly #pools: Pools;
+  readonly #nextId: () => string;
+  readonly #turnedAway: TurnedAway = new TurnedAway();
+  #limitLoggedAt = -LIMIT_LOG_INTERVAL;
+  /** Called when a connection or tunnel has ended: the end of a drain may be near. */
+  onLess: () => void = () => undefined;
+
+  /** @param nextId makes the ids of requests */
+  constructor(context: DataPlaneContext, pools: Pools, nextId: () => string) {
+    this.#context = context;
+    this.#pools = pools;
+    this.#nextId = nextId;
+    this.tunnels = new Tunnels(context, this);
+  }
+
+  // ── :: 1 accept ─────────────────────────────────────────────────────────────────────────────────────
+
+  onConnection(connection: Connection): void {
+    if (admit(this.#context)) {
+      this.connections.add(new Http1Connection(this.#context, connection, this));
+      return;
+    }
+    const { head, body } = this.#failurePage("connection_limit", "", EMPTY_HEADERS);
+    this.#turnedAway.answer(connection, head, body);
+    const { now } = this.#context.transport.timers;
+    if (now - this.#limitLoggedAt < LIMIT_LOG_INTERVAL) return;
+    this.#limitLoggedAt = now;
+    this.#context.log("warn", "connection_limit", FAILURES.connection_limit.sentence);
+  }
+
+  onAcceptFailure(fault: TransportFailure): void {
+    this.#context.log("error", "descriptors_exhausted", FAILURES.descriptors_exhausted.sentence, {
+      detail: fault.detail,
+    });
+  }
+
+  onConnectionSwitched(connection: Http1Connection): void {
+    this.connections.delete(connection);
+  }
+
+  onConnectionClosed(connection: Http1Connection): void {
+    this.#context.worker.releaseConnection();
+    this.connections.delete(connection);
+    this.onLess();
+  }
+
+  // ── :: 2 parse: what the client's stream reports ────────────────────────────────────────────────────
+
+  onRequest(client: ClientStream): Exchange {
+    const exchange = new Exchange(client, this.#context.snapshot, new RequestBody(REQUEST_WINDOW));
+    client.plan.reset();
+    this.#context.worker.addExchanges(1);
+    exchange.requestId = this.#nextId();
+    exchange.clientIp = client.peerAddress;
+    return exchange;
+  }
+
+  onMalformedRequest(client: ClientStream, code: FailureCode, detail: string): void {
+    const exchange = this.onRequest(client);
+    exchange.requestComplete = true;
+    this.#fail(exchange, failure(code, detail));
+  }
+
+  onRequestStart(exchange: Exchange): void {
+    const { client, request, plan, snapshot } = exchange;
+    const { trustedProxies } = snapshot;
+    const trusted = isTrusted(client.peerAddress, trustedProxies);
+    if (trusted) {
+      exchange.clientIp = clientAddress(client.peerAddress, request.headers, trustedProxies);
+      exchange.requestId = reportedRequestId(request.headers, trusted) || exchange.requestId;
+    }
+    if (isLoop(request.headers, snapshot.data.instance)) {
+      return this.#fail(exchange, failure("loop_detected"));
+    }
+
+    // :: 3 route
+    route(snapshot, request, exchange.clientIp, plan);
+    if (plan.fault !== null) return this.#fail(exchange, failure(plan.fault));
+    const matched = plan.route!;
+    if (!matched.upgrades.has(request.upgrade)) request.upgrade = "";
+    if (!isValidUpgrade(request)) return this.#fail(exchange, failure("upgrade_invalid"));
+
+    // :: 4 filter, the request
+    if (matched.filters.all.length === 0) return this.#forward(exchange, trusted);
+    const run = new FilterRun(exchange, matched);
+    exchange.filters = run;
+    const decision = run.requestHead();
+    if (!(decision instanceof Promise)) return this.#onRequestDecision(exchange, trusted, decision);
+    client.pauseBody();
+    void decision.then((late) => {
+      if (exchange.ended) return;
+      client.resumeBody();
+      this.#onRequestDecision(exchange, trusted, late);
+    });
+  }
+
+  #onRequestDecision(exchange: Exchange, trusted: boolean, decision: Decision): void {
+    if (decision.kind === "continue") this.#forward(exchange, trusted);
+    else this.#conclude(exchange, decision);
+  }
+
+  onRequestData(exchange: Exchange, slice: Slice, start: number, end: number): void {
+    exchange.requestBytes += end - start;
+    if (exchange.filters !== null) {
+      const decision = exchange.filters.requestData(slice.bytes.subarray(start, end));
+      if (decision.kind !== "continue") return this.#conclude(exchange, decision);
+    }
+    exchange.body.push(slice.part(start - slice.offset, end - start));
+    exchange.attempt?.pump();
+    if (exchange.body.waiting > REQUEST_WINDOW && !exchange.ended) exchange.client.pauseBody();
+  }
+
+  onRequestEnd(exchange: Exchange, trailers: HeaderList): void {
+    exchange.requestComplete = true;
+    exchange.body.complete = true;
+    if (trailers.count > 0) {
+      dropNominated(trailers, exchange.request.headers);
+      exchange.body.trailers = trailers;
+    }
+    exchange.attempt?.pump();
+  }
+
+  onRequestFault(exchange: Exchange, code: FailureCode, detail: string): void {
+    exchange.requestComplete = true;
+    this.#fail(exchange, failure(code, detail));
+  }
+
+  onClientGone(exchange: Exchange, code: FailureCode, detail: string): void {
+    if (exchange.ended) return;
+    if (!exchange.responseStarted) exchange.status = FAILURES[code].status;
+    this.#note(exchange, failure(code, detail));
+    this.#finish(exchange);
+  }
+
+  onClientWritable(exchange: Exchange): void {
+    exchange.attempt?.resumeResponse();
+  }
+
+  // ── :: 5 balance, :: 6 forward ──────────────────────────────────────────────────────────────────────
+
+  #forward(exchange: Exchange, trusted: boolean): void {
+    const { upstream } = exchange.plan.route!;
+    if (upstream === null) {
+      // The configuration promised that a filter answers; it did not.
+      return this.#fail(
+        exchange,
+        failure("internal_error", "no filter answered and there is no upstream"),
+      );
+    }
+    prepareRequestFields(exchange, trusted);
+    exchange.body.limitReplay(upstream.retries.attempts > 0 ? upstream.retries.bufferBytes : -1);
+    if (exchange.requestComplete) exchange.body.complete = true;
+    this.#pools.budget(upstream.name).begin();
+    exchange.budgeted = true;
+    this.#attempt(exchange, false);
+  }
+
+  #attempt(exchange: Exchange, fresh: boolean): void {
+    const matched = exchange.plan.route!;
+    const endpoint = chooseEndpoint(matched.upstream!, exchange.tried);
+    if (endpoint === null) return this.#fail(exchange, failure("no_endpoint"));
+    const pool = this.#pools.of(this.#context, endpoint);
+    const attempt = new Attempt(this.#context, exchange, matched, endpoint, pool, this);
+    exchange.attempts++;
+    exchange.endpoint = endpoint;
+    exchange.attempt = attempt;
+    attempt.start(fresh);
+  }
+
+  onAttemptWritable(exchange: Exchange): void {
+    if (exchange.body.waiting === 0) exchange.client.resumeBody();
+  }
+
+  onAttemptFailed(exchange: Exchange, fault: Failure): void {
+    const failed = exchange.attempt;
+    exchange.attempt = null;
+    if (exchange.ended) return;
+    const { retries } = exchange.plan.route!.upstream!;
+    if (failed === null || !mayRetry(exchange, fault, retries) || !this.#takeRetry(exchange)) {
+      return this.#fail(exchange, fault);
+    }
+    this.#context.log("info", "retry", FAILURES[fault.code].sentence, {
+      requestId: exchange.requestId,
+      endpoint: failed.endpoint.name,
+      code: fault.code,
+      detail: fault.detail,
+    });
+    // A dead reused connection says nothing about the endpoint: at once, over a new one.
+    if (fault.retry === "if-reused") this.#again(exchange, failed.endpoint, 0);
+    else this.#again(exchange, failed.endpoint, backoff(exchange.attempts, this.#context.random));
+  }
+
+  /** Takes a place in the upstream's retry budget. */
+  #takeRetry(exchange: Exchange): boolean {
+    const upstream = exchange.plan.route!.upstream!;
+    if (!this.#pools.budget(upstream.name).tryTake(upstream.retries)) return false;
+    exchange.retries++;
+    return true;
+  }
+
+  #again(exchange: Exchange, failed: Attempt["endpoint"], delay: number): void {
+    exchange.tried = [...exchange.tried, failed];
+    exchange.body.rewind();
+    if (delay === 0) return this.#attempt(exchange, true);
+    const { timers } = this.#context.transport;
+    exchange.attempt = new Pause(timers, failed, delay, () => this.#attempt(exchange, false));
+  }
+
+  // ── :: 7 respond ────────────────────────────────────────────────────────────────────────────────────
+
+  onInterim(exchange: Exchange, head: ResponseHead): void {
+    prepareResponseFields(head, exchange.snapshot.data.instance);
+    exchange.client.sendInterim(head);
+  }
+
+  onResponseHead(exchange: Exchange, head: ResponseHead): void {
+    const attempt = exchange.attempt!;
+    const wait = retryAfterAnswer(exchange, head, exchange.plan.route!.upstream!.retries);
+    if (wait >= 0 && this.#takeRetry(exchange)) {
+      attempt.abort();
+      const delay = Math.max(wait, backoff(exchange.attempts, this.#context.random), 1);
+      return this.#again(exchange, attempt.endpoint, delay);
+    }
+    exchange.body.giveUpReplay();
+    exchange.firstByteAt = this.#context.transport.timers.now;
+    prepareResponseFields(head, exchange.snapshot.data.instance);
+    exchange.response = head;
+    exchange.hold = null;
+    this.#filterResponse(exchange);
+  }
+
+  /** :: 4 filter, the response; then its head goes out. */
+  #filterResponse(exchange: Exchange): void {
+    const run = exchange.filters;
+    if (run === null || exchange.filtersDone) return this.#sendHead(exchange);
+    exchange.filtersDone = true;
+    const decision = run.responseHead();
+    if (!(decision instanceof Promise)) return this.#onResponseDecision(exchange, decision);
+    const hold = new ResponseHold();
+    exchange.hold = hold;
+    exchange.attempt?.pauseResponse();
+    void decision.then((late) => {
+      // The backend may have failed meanwhile and the answer be another one.
+      if (exchange.ended || exchange.hold !== hold) return hold.release();
+      exchange.hold = null;
+      this.#onResponseDecision(exchange, late);
+      if (exchange.ended) return hold.release();
+      for (const slice of hold.slices) this.#sendData(exchange, slice);
+      exchange.attempt?.resumeResponse();
+      if (hold.ended) this.#endResponse(exchange, hold.trailers);
+    });
+  }
+
+  #onResponseDecision(exchange: Exchange, decision: Decision): void {
+    if (decision.kind === "continue") return this.#sendHead(exchange);
+    exchange.attempt?.abort();
+    exchange.attempt = null;
+    // The answer that the filters were asked about is dropped; what takes its place is not shown to them again.
+    this.#conclude(exchange, decision);
+  }
+
+  #sendHead(exchange: Exchange): void {
+    const head = exchange.response!;
+    const { client, request } = exchange;
+    exchange.status = head.status;
+    exchange.responseStarted = true;
+    const framing = clientFraming(head, request.method, request.version);
+    if (exchange.local && !exchange.requestComplete) client.closeAfterAnswer();
+    client.sendHead(head, framing, announcedLength(head));
+    if (exchange.local) this.#sendLocalBody(exchange);
+  }
+
+  onResponseData(exchange: Exchange, slice: Slice, start: number, end: number): void {
+    const part = slice.part(start - slice.offset, end - start);
+    if (exchange.hold === null) this.#sendData(exchange, part);
+    else exchange.hold.slices.push(part);
+  }
+
+  #sendData(exchange: Exchange, slice: Slice): void {
+    exchange.responseBytes += slice.length;
+    if (!exchange.client.sendData(slice)) exchange.attempt?.pauseResponse();
+  }
+
+  onResponseEnd(exchange: Exchange, trailers: HeaderList): void {
+    exchange.attempt = null;
+    if (exchange.ended) return;
+    const { hold } = exchange;
+    if (hold !== null) hold.end(trailers);
+    else this.#endResponse(exchange, trailers);
+  }
+
+  #endResponse(exchange: Exchange, trailers: HeaderList | null): void {
+    const { client } = exchange;
+    if (trailers !== null && trailers.count > 0 && exchange.response !== null) {
+      dropNominated(trailers, exchange.response.headers);
+    }
+    exchange.responseComplete = true;
+    this.#finish(exchange);
+    // Last: the client's stream may begin its next request before this returns.
+    client.sendEnd(trailers !== null && trailers.count > 0 ? trailers : null);
+  }
+
+  /** What a filter decided instead of going on. */
+  #conclude(exchange: Exchange, decision: Exclude<Decision, { kind: "continue" }>): void {
+    if (decision.kind === "failed") return this.#fail(exchange, decision.fault);
+    if (decision.kind === "reset" || exchange.responseStarted) {
+      this.#finish(exchange);
+      return exchange.client.abort();
+    }
+    let reply: LocalReply;
+    try {
+      reply = filterReply(decision.response, this.#context.clock.wall());
+    } catch (error) {
+      return this.#fail(exchange, failure("filter_failed", String(error)));
+    }
+    this.#reply(exchange, reply);
+  }
+
+  /** The exchange went wrong: the page that says so, or, when an answer has begun, its visible end. */
+  #fail(exchange: Exchange, fault: Failure): void {
+    this.#note(exchange, fault);
+    exchange.attempt?.abort();
+    exchange.attempt = null;
+    if (exchange.responseStarted) {
+      this.#finish(exchange);
+      exchange.client.abort();
+      return;
+    }
+    this.#reply(
+      exchange,
+      this.#failurePage(fault.code, exchange.requestId, exchange.request.headers),
+    );
+  }
+
+  #failurePage(code: FailureCode, requestId: string, headers: HeaderList): LocalReply {
+    const { instance } = this.#context.snapshot.data;
+    return failureReply({ code, requestId, headers, instance, wall: this.#context.clock.wall() });
+  }
+
+  /** Answers with the proxy's own words. */
+  #reply(exchange: Exchange, reply: LocalReply): void {
+    exchange.attempt?.abort();
+    exchange.attempt = null;
+    exchange.local = true;
+    exchange.response = reply.head;
+    exchange.localBody = reply.body;
+    exchange.hold?.release();
+    exchange.hold = null;
+    this.#filterResponse(exchange);
+  }
+
+  /** Sends the body of the proxy's own answer and its end, once its head has gone out. */
+  #sendLocalBody(exchange: Exchange): void {
+    const body = exchange.localBody!;
+    if (body.length > 0 && exchange.request.method !== "HEAD") {
+      this.#sendData(exchange, sliceOf(body));
+    }
+    this.#endResponse(exchange, null);
+  }
+
+  #note(exchange: Exchange, fault: Failure): void {
+    exchange.failure = fault.code;
+    exchange.failureDetail = fault.detail;
+  }
+
+  // ── after a protocol switch ─────────────────────────────────────────────────────────────────────────
+
+  onSwitched(exchange: Exchange, head: ResponseHead, upstream: SwitchedUpstream): void {
+    exchange.attempt = null;
+    const { client, request, snapshot } = exchange;
+    if (!isAccepted(request, head)) {
+      upstream.connection.abort();
+      upstream.done();
+      return this.#fail(exchange, failure("upgrade_refused", head.upgrade));
+    }
+    prepareResponseFields(head, snapshot.data.instance);
+    exchange.status = 101;
+    exchange.upgrade = request.upgrade;
+    exchange.responseStarted = true;
+    exchange.firstByteAt = this.#context.transport.timers.now;
+    const { connection, early } = client.switchProtocols(head);
+    this.tunnels.join(exchange, connection, early, upstream);
+  }
+
+  onTunnelEnded(exchange: Exchange, end: FailureCode | null): void {
+    this.#context.worker.releaseConnection();
+    if (end !== null) this.#note(exchange, failure(end));
+    this.#finish(exchange);
+    this.onLess();
+  }
+
+  // ── :: 8 log ────────────────────────────────────────────────────────────────────────────────────────
+
+  #finish(exchange: Exchange): void {
+    if (exchange.ended) return;
+    exchange.ended = true;
+    exchange.attempt?.abort();
+    exchange.attempt = null;
+    exchange.body.release();
+    exchange.hold?.release();
+    this.#context.worker.addExchanges(-1);
+    if (exchange.budgeted) {
+      this.#pools.budget(exchange.plan.route!.upstream!.name).end(exchange.retries);
+    }
+    const record = recordOf(exchange, this.#context.transport.timers.now);
+    exchange.filters?.end(
+      {
+        status: record.status,
+        failure: record.failure ?? "",
+        requestBytes: record.requestBytes,
+        responseBytes: record.responseBytes,
+        duration: record.totalMs,
+      },
+      (place, error) => this.#context.log("error", "filter_failed", String(error), { place }),
+    );
+    this.#context.sink.onExchange(record);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * A snapshot as the data plane runs it: `link/` makes these from `SnapshotData` in each worker. Read-only
+ * but for the endpoint states, which outlive snapshots.
+ */
+
+import type { CidrSet } from "#core/collections/cidr.ts";
+import type {
+  EjectionData,
+  HostData,
+  PoolData,
+  RetryData,
+  SnapshotData,
+  UpstreamTimeouts,
+} from "#model/snapshot.ts";
+import type { SocketAddress } from "#transport/contract.ts";
+import type { Filter } from "#sdk/filter.ts";
+import type { RequestHead } from "#core/http/message.ts";
+
+/** A snapshot, linked. */
+export interface LinkedSnapshot {
+  readonly data: SnapshotData;
+  readonly routes: readonly LinkedRoute[];
+  readonly upstreams: ReadonlyMap<string, LinkedUpstream>;
+  readonly trustedProxies: CidrSet;
+  readonly router: Router;
+}
+
+/** Finds the route of a request. Pure: the same input gives the same route. */
+export interface Router {
+  /**
+   * @param host lower-case host name without port and trailing dot, "" if the request has none
+   * @param path normalised path, without query
+   * @param query what follows `?`
+   * @param head for predicates on method and headers
+   * @param clientIp for predicates on the client's address
+   * @param params receives the values of `:name` segments if not null
+   */
+  match(
+    host: string,
+    path: string,
+    query: string,
+    head: RequestHead,
+    clientIp: string,
+    params: Map<string, string> | null,
+  ): LinkedRoute | null;
+}
+
+/** A filter of a route with its place in the configuration. */
+export interface LinkedFilter {
+  readonly name: string;
+  /** `routes[3].use[0]` */
+  readonly place: string;
+  readonly pure: boolean;
+  readonly filter: Filter<unknown>;
+}
+
+/**
+ * The filters of a route: `all` in the order written, and for each hook the indexes into `all` of those that
+ * have it: requests forwards, responses backwards. An empty list costs one look.
+ */
+export interface FilterChain {
+  readonly all: readonly LinkedFilter[];
+  readonly requestHead: readonly number[];
+  readonly requestData: readonly number[];
+  readonly responseHead: readonly number[];
+  readonly end: readonly number[];
+}
+
+/** A route, linked. */
+export interface LinkedRoute {
+  readonly place: string;
+  readonly name: string;
+  readonly identity: string;
+  readonly slot: number;
+  readonly upstream: LinkedUpstream | null;
+  readonly filters: FilterChain;
+  readonly strict: boolean;
+  readonly host: HostData;
+  readonly upgrades: ReadonlySet<string>;
+  /** The upstream's, with the route's overrides. */
+  readonly timeouts: UpstreamTimeouts;
+}
+
+/** An upstream, linked. */
+export interface LinkedUpstream {
+  readonly name: string;
+  readonly endpoints: readonly LinkedEndpoint[];
+  readonly pool: PoolData;
+  readonly retries: RetryData;
+  readonly ejection: EjectionData;
+  readonly balancer: Balancer;
+}
+
+/** An endpoint as an upstream of a snapshot sees it; its state is shared with other snapshots. */
+export interface LinkedEndpoint {
+  readonly slot: number;
+  readonly name: string;
+  /** `host:port`, for routes whose host policy is `endpoint`. */
+  readonly authority: string;
+  readonly weight: number;
+  readonly state: EndpointState;
+}
+
+/** What a worker keeps of an endpoint across snapshots, by slot. */
+export interface EndpointState {
+  readonly slot: number;
+  /** Numeric addresses in the order to be tried; empty while the name is unresolved. The control plane replaces it. */
+  addresses: readonly SocketAddress[];
+}
+
+/** Chooses one of an upstream's endpoints. */
+export interface Balancer {
+  /**
+   * @param tried endpoints that this request should avoid if there is another one
+   * @returns null when no endpoint may be used
+   */
+  pick(tried: readonly LinkedEndpoint[]): LinkedEndpoint | null;
+}
+
+/** What balancers see of the state that all workers share, by endpoint slot. */
+export interface EndpointLoad {
+  /** Requests under way, in all workers. */
+  inFlight(slot: number): number;
+  /** Healthy by active checks (or none are made) and not ejected at `now`. */
+  available(slot: number): boolean;
+}

@@ -1,0 +1,418 @@
+/**
+ * A client's HTTP/1 connection: reads requests one after the other, hands each to the lifecycle, and
+ * writes the answers in order. Protocol rules are `protocol/http1`'s; this file owns the life of the
+ * connection. One exchange at a time: what a client pipelines behind a request is kept, bounded, until
+ * its turn.
+ *
+ *     idle ──► head ──► body ──► done ──► idle …
+ *        ╰────────┴───────┴───────┴─────► over
+ */
+
+import { sliceOf, type Slice } from "#core/bytes/slice.ts";
+import { ByteWriter } from "#core/bytes/writer.ts";
+import type { FailureCode } from "#core/errors.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
+import type { BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
+import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import { DATA, END, FAULT, HEAD, NEED_MORE, type ParseEvent } from "#protocol/http1/events.ts";
+import { RequestParser } from "#protocol/http1/request-parser.ts";
+import {
+  chunkHead,
+  writeInterimHead,
+  writeLastChunk,
+  writeResponseHead,
+} from "#protocol/http1/serializer.ts";
+import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
+import type { ClientStreamUser } from "../client-stream-user.ts";
+import type { ClientStream } from "../client-stream.ts";
+import type { DataPlaneContext } from "../context.ts";
+import type { Exchange } from "../exchange.ts";
+import { Plan } from "../plan.ts";
+import { WriteWatch, type WriteWatchUser } from "../write-watch.ts";
+import { BodyClock, type BodyClockUser } from "./body-clock.ts";
+import { Stash } from "./stash.ts";
+
+/** What may be pipelined behind a request before the client is made to wait, bytes. */
+const PIPELINE_BYTES = 64 * 1024;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+const CRLF: Slice = sliceOf(Uint8Array.of(13, 10));
+/** fatal, protocol_version: the client spoke TLS to a port without it (RFC 8446 §6). */
+const TLS_ALERT: Slice = sliceOf(Uint8Array.of(21, 3, 1, 0, 2, 2, 70));
+const TLS_HANDSHAKE_RECORD = 22;
+
+/** Heads are serialized here and copied to the transport's memory in the same call, so one serves all. */
+const WRITER: ByteWriter = new ByteWriter(4096);
+
+/** Where the reading side is. `done`: the request is complete, its answer is not. `over`: nothing is read any more. */
+type Reading = "idle" | "head" | "body" | "done" | "over";
+
+/** Told when a connection is gone, so that it can be counted and forgotten. */
+export interface Http1ConnectionOwner extends ClientStreamUser {
+  onConnectionClosed(connection: Http1Connection): void;
+  /** It belongs to a tunnel from now on, which reports its end. */
+  onConnectionSwitched(connection: Http1Connection): void;
+}
+
+/** See the head of this file. */
+export class Http1Connection
+  implements ConnectionHandler, ClientStream, TimerOwner, BodyClockUser, WriteWatchUser
+{
+  readonly scheme: "http" | "https" = "http";
+  readonly peerAddress: string;
+  readonly localPort: number;
+  readonly request: RequestHead;
+  readonly plan: Plan = new Plan();
+  startedWall = 0;
+  startedAt = 0;
+
+  readonly #context: DataPlaneContext;
+  readonly #owner: Http1ConnectionOwner;
+  readonly #connection: Connection;
+  readonly #parser: RequestParser = new RequestParser();
+  /** Runs between requests and while a head is read. */
+  readonly #timer: Timer = new Timer(this, 0);
+  readonly #bodyClock: BodyClock;
+  readonly #writes: WriteWatch;
+  readonly #stash: Stash;
+
+  #exchange: Exchange | null = null;
+  #reading: Reading = "idle";
+  #bodyPaused = false;
+  #paused = false;
+  /** The parser's loop is at work further up the stack: nobody else may start it. */
+  #consuming = false;
+
+  // the answer
+  #framing: BodyFraming = "none";
+  #headSent = false;
+  #keepAlive = true;
+
+  constructor(context: DataPlaneContext, connection: Connection, owner: Http1ConnectionOwner) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#owner = owner;
+    this.peerAddress = connection.remoteAddress;
+    this.localPort = connection.localPort;
+    this.request = this.#parser.head;
+    const { timers } = context.transport;
+    this.#bodyClock = new BodyClock(timers, this);
+    this.#writes = new WriteWatch(timers, connection, this);
+    this.#stash = new Stash(context.worker);
+    connection.handler = this;
+    this.#schedule(context.snapshot.data.timeouts.keepAlive);
+  }
+
+  /** Closes it now if nothing is being asked or answered, else after the answer that is under way. */
+  drain(): void {
+    if (this.#reading === "idle") this.#connection.close();
+    else this.#keepAlive = false;
+  }
+
+  /** Cuts it, whatever is under way. */
+  destroy(): void {
+    this.#connection.abort();
+  }
+
+  // ── reading ─────────────────────────────────────────────────────────────────────────────────────────
+
+  onConnect(): void {}
+
+  onData(_connection: Connection, slice: Slice): void {
+    if (this.#reading === "over") return;
+    if (this.#reading === "idle" && slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD) {
+      this.#connection.write([TLS_ALERT]);
+      this.#over();
+    } else if (this.#reading === "done" || !this.#stash.empty) {
+      this.#stash.push(slice.part(0, slice.length));
+      this.#updateReading();
+    } else {
+      this.#consume(slice);
+    }
+  }
+
+  /** Takes in what a slice holds, up to the end of the request; the rest is kept. */
+  #consume(slice: Slice): void {
+    this.#consuming = true;
+    let position = slice.offset;
+    const end = slice.offset + slice.length;
+    while (this.#reading !== "over") {
+      if (this.#reading === "done") {
+        if (position < end)
+          this.#stash.unshift(slice.part(position - slice.offset, end - position));
+        break;
+      }
+      const event = this.#parser.next(slice.bytes, position, end);
+      position = this.#parser.position;
+      if (event === NEED_MORE) {
+        this.#noteArrival();
+        break;
+      }
+      this.#handle(event, slice);
+    }
+    this.#consuming = false;
+    this.#updateReading();
+  }
+
+  #handle(event: ParseEvent, slice: Slice): void {
+    const exchange = this.#exchange;
+    if (event === HEAD) {
+      this.#beginExchange();
+    } else if (event === DATA) {
+      const { dataStart, dataEnd } = this.#parser;
+      this.#bodyClock.arrived(dataEnd - dataStart);
+      if (exchange !== null) this.#owner.onRequestData(exchange, slice, dataStart, dataEnd);
+    } else if (event === END) {
+      this.#reading = "done";
+      this.#bodyClock.stop();
+      if (exchange !== null) this.#owner.onRequestEnd(exchange, this.#parser.trailers);
+    } else if (event === FAULT) {
+      this.#refuse(this.#parser.fault, this.#parser.faultDetail);
+    }
+  }
+
+  /** All that arrived is taken in: if it began a head, the clock of heads runs. */
+  #noteArrival(): void {
+    if (this.#reading !== "idle" || !this.#parser.inHead) return;
+    this.#reading = "head";
+    this.#noteStart();
+    this.#schedule(this.#context.snapshot.data.timeouts.head);
+  }
+
+  #noteStart(): void {
+    this.startedWall = this.#context.clock.wall();
+    this.startedAt = this.#context.transport.timers.now;
+  }
+
+  #beginExchange(): void {
+    if (this.#reading === "idle") this.#noteStart();
+    this.#cancelTimer();
+    this.#keepAlive = this.request.keepAlive;
+    this.#headSent = false;
+    if (this.request.framing === "none" || this.request.contentLength === 0) {
+      // Complete before it begins, so that an answer made at once does not seem to come before the request's end.
+      this.#parser.next(EMPTY, 0, 0);
+      this.#reading = "done";
+    } else {
+      this.#reading = "body";
+      this.#bodyClock.start(this.#context.snapshot.data.timeouts);
+    }
+    const exchange = this.#owner.onRequest(this);
+    exchange.requestComplete = this.#reading === "done";
+    this.#exchange = exchange;
+    this.#owner.onRequestStart(exchange);
+  }
+
+  /** The bytes are not a request, or not the rest of one: an answer where one is possible, then the end. */
+  #refuse(code: FailureCode, detail: string): void {
+    this.#keepAlive = false;
+    this.#cancelTimer();
+    this.#bodyClock.stop();
+    if (this.#reading === "idle") this.#noteStart();
+    this.#reading = "over";
+    const exchange = this.#exchange;
+    if (exchange === null) this.#owner.onMalformedRequest(this, code, detail);
+    else this.#owner.onRequestFault(exchange, code, detail);
+  }
+
+  /** The exchange is over and the connection goes on: what was kept is the next request's. */
+  #consumeStash(): void {
+    while (!this.#stash.empty && this.#reading !== "done" && this.#reading !== "over") {
+      const slice = this.#stash.shift();
+      this.#consume(slice);
+      slice.release();
+    }
+    this.#updateReading();
+  }
+
+  pauseBody(): void {
+    if (this.#bodyPaused) return;
+    this.#bodyPaused = true;
+    if (this.#reading === "body") this.#bodyClock.pause();
+    this.#updateReading();
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    if (this.#reading === "body") this.#bodyClock.resume();
+    this.#updateReading();
+  }
+
+  #updateReading(): void {
+    const waits = this.#bodyPaused && this.#reading === "body";
+    const pause = waits || this.#stash.bytes > PIPELINE_BYTES;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
+  onEnd(): void {
+    const exchange = this.#exchange;
+    if (exchange === null) {
+      this.#connection.close();
+      return;
+    }
+    // Half-closing is leaving, as nginx and Node take it: nobody waits for this answer.
+    this.#reading = "over";
+    this.#exchange = null;
+    this.#owner.onClientGone(exchange, "client_gone", "FIN");
+    this.#connection.abort();
+  }
+
+  onClose(_connection: Connection, failure: TransportFailure | null): void {
+    this.#reading = "over";
+    this.#cancelTimer();
+    this.#bodyClock.stop();
+    this.#writes.stop();
+    this.#stash.release();
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    if (exchange !== null) {
+      this.#owner.onClientGone(exchange, "client_gone", failure === null ? "" : failure.detail);
+    }
+    this.#owner.onConnectionClosed(this);
+  }
+
+  // ── writing ─────────────────────────────────────────────────────────────────────────────────────────
+
+  sendInterim(head: ResponseHead): void {
+    if (this.request.version < 11 || this.#headSent) return;
+    WRITER.reset();
+    writeInterimHead(WRITER, head);
+    this.#writeHead();
+  }
+
+  sendHead(head: ResponseHead, framing: BodyFraming, contentLength: number): void {
+    if (framing === "close" || this.#context.draining) this.#keepAlive = false;
+    // A client that still waits for 100 may or may not send its body now: only closing is unambiguous.
+    if (this.#reading === "body" && this.waitsForContinue) this.#keepAlive = false;
+    this.#framing = framing;
+    this.#headSent = true;
+    const connection = this.#keepAlive ? "keep-alive" : "close";
+    const version = this.request.version === 10 ? 10 : 11;
+    WRITER.reset();
+    writeResponseHead(WRITER, head, framing, contentLength, connection, version);
+    this.#writeHead();
+  }
+
+  sendData(slice: Slice): boolean {
+    let flowing: boolean;
+    if (this.#framing === "chunked") {
+      WRITER.reset();
+      chunkHead(WRITER, slice.length);
+      flowing = this.#connection.write([this.#written(), slice, CRLF]);
+    } else {
+      flowing = this.#connection.write([slice]);
+    }
+    this.#watchWrites();
+    return flowing;
+  }
+
+  sendEnd(trailers: HeaderList | null): void {
+    if (this.#framing === "chunked") {
+      WRITER.reset();
+      writeLastChunk(WRITER, trailers);
+      this.#writeHead();
+    }
+    this.#exchange = null;
+    // Also when the answer ended before its request: then the rest is discarded and the connection closed.
+    if (this.#reading !== "done" || !this.#keepAlive || this.#context.draining) return this.#over();
+    this.#headSent = false;
+    this.#bodyPaused = false;
+    this.#parser.reset();
+    this.#reading = "idle";
+    this.#schedule(this.#context.snapshot.data.timeouts.keepAlive);
+    // Inside the parser's loop the loop itself goes on.
+    if (!this.#consuming) this.#consumeStash();
+  }
+
+  closeAfterAnswer(): void {
+    this.#keepAlive = false;
+  }
+
+  /** Nothing more is read or asked: what is queued goes out, then the connection ends without destroying it. */
+  #over(): void {
+    this.#reading = "over";
+    this.#exchange = null;
+    this.#cancelTimer();
+    this.#bodyClock.stop();
+    this.#stash.release();
+    if (this.#paused) this.#connection.resume();
+    this.#connection.lingerClose();
+  }
+
+  abort(): void {
+    this.#exchange = null;
+    this.#reading = "over";
+    this.#connection.abort();
+  }
+
+  switchProtocols(head: ResponseHead): { connection: Connection; early: Slice[] } {
+    WRITER.reset();
+    writeResponseHead(WRITER, head, "none", -1, "upgrade", 11);
+    this.#writeHead();
+    const early = this.#stash.takeAll();
+    this.#reading = "over";
+    this.#exchange = null;
+    this.#cancelTimer();
+    this.#writes.stop();
+    if (this.#paused) this.#connection.resume();
+    // From here on it is the tunnel's, which reports its end; this connection is no longer counted here.
+    this.#owner.onConnectionSwitched(this);
+    return { connection: this.#connection, early };
+  }
+
+  onWritable(): void {
+    if (this.#exchange !== null) this.#owner.onClientWritable(this.#exchange);
+  }
+
+  /** Sends what is in the writer. */
+  #writeHead(): void {
+    this.#connection.write([this.#written()]);
+    this.#watchWrites();
+  }
+
+  #written(): Slice {
+    const slice = this.#context.transport.allocate(WRITER.length);
+    slice.bytes.set(WRITER.view(), slice.offset);
+    slice.length = WRITER.length;
+    return slice;
+  }
+
+  // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
+
+  onTimer(): void {
+    if (this.#reading === "idle") this.#connection.close();
+    else if (this.#reading === "head") this.#refuse("request_head_timeout", "");
+  }
+
+  get waitsForContinue(): boolean {
+    return this.request.expectContinue && this.#bodyClock.bytes === 0;
+  }
+
+  onBodyTooSlow(detail: string): void {
+    this.#refuse("request_body_timeout", detail);
+  }
+
+  onWriteStalled(): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    this.#reading = "over";
+    if (exchange !== null) this.#owner.onClientGone(exchange, "client_stalled", "");
+    this.#connection.abort();
+  }
+
+  #watchWrites(): void {
+    this.#writes.watch(this.#context.snapshot.data.timeouts.write);
+  }
+
+  #schedule(delay: number): void {
+    this.#context.transport.timers.schedule(this.#timer, delay);
+  }
+
+  #cancelTimer(): void {
+    this.#context.transport.timers.cancel(this.#timer);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Answers that the proxy makes itself: the page for a failure, with its code, a sentence that helps and
+ * `Proxy-Status` (RFC 9209), in the form that the client prefers.
+ */
+
+import { FAILURES, type FailureCode } from "#core/errors.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
+import { ResponseHead } from "#core/http/message.ts";
+import type { LocalResponse } from "#sdk/filter.ts";
+
+const ENCODER: InstanceType<typeof TextEncoder> = new TextEncoder();
+
+/** An answer, ready to be sent. */
+export interface LocalReply {
+  readonly head: ResponseHead;
+  readonly body: Uint8Array;
+}
+
+/** What the page for a failure needs to know. */
+export interface FailureContext {
+  readonly code: FailureCode;
+  readonly requestId: string;
+  /** Fields of the request, for `Accept`. */
+  readonly headers: HeaderList;
+  /** Epoch milliseconds. */
+  readonly wall: number;
+  /** What `Proxy-Status` calls this instance. */
+  readonly instance: string;
+}
+
+/** The page for a failure. */
+export function failureReply(context: FailureContext): LocalReply {
+  const { code, requestId } = context;
+  const meaning = FAILURES[code];
+  const status = meaning.status === 0 ? 502 : meaning.status;
+  const head = localHead(status, context.wall);
+  const { type, text } = page(context, status);
+  const body = ENCODER.encode(text);
+  head.headers.appendUnchecked("Content-Type", type);
+  head.headers.appendUnchecked("Cache-Control", "no-store");
+  head.headers.appendUnchecked("X-Content-Type-Options", "nosniff");
+  head.headers.appendUnchecked(
+    "Proxy-Status",
+    `${context.instance}; error=${meaning.proxyStatus}; details="${code}"`,
+  );
+  if (requestId !== "") head.headers.appendUnchecked("X-Request-Id", requestId);
+  if (status === 503) head.headers.appendUnchecked("Retry-After", "1");
+  if (status === 405) head.headers.appendUnchecked("Allow", ALLOWED);
+  setLength(head, body.length);
+  return { head, body };
+}
+
+const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY";
+
+/** The answer of a filter. @throws TypeError on a status or field that may not be sent */
+export function filterReply(response: LocalResponse, wall: number): LocalReply {
+  if (!Number.isInteger(response.status) || response.status < 200 || response.status > 599) {
+    throw new TypeError(
+      `a filter answered with status ${response.status}; it has to be 200 to 599`,
+    );
+  }
+  const head = localHead(response.status, wall);
+  for (const [name, value] of Object.entries(response.headers ?? {})) {
+    for (const one of typeof value === "string" ? [value] : value) head.headers.append(name, one);
+  }
+  head.headers.delete("content-length");
+  head.headers.delete("transfer-encoding");
+  const body =
+    typeof response.body === "string"
+      ? ENCODER.encode(response.body)
+      : (response.body ?? new Uint8Array(0));
+  if (typeof response.body === "string" && !head.headers.has("content-type")) {
+    head.headers.appendUnchecked("Content-Type", "text/plain; charset=utf-8");
+  }
+  setLength(head, body.length);
+  return { head, body };
+}
+
+function localHead(status: number, wall: number): ResponseHead {
+  const head = new ResponseHead();
+  head.status = status;
+  head.reason = REASONS[status] ?? "";
+  head.headers.appendUnchecked("Date", httpDate(wall));
+  return head;
+}
+
+function setLength(head: ResponseHead, length: number): void {
+  head.framing = "length";
+  head.contentLength = length;
+}
+
+function page(context: FailureContext, status: number): { type: string; text: string } {
+  const { code, requestId } = context;
+  const { sentence } = FAILURES[code];
+  const reason = REASONS[status] ?? "";
+  const accept = context.headers.get("accept") ?? "";
+  if (accept.includes("application/json")) {
+    const text = `${JSON.stringify({ status, code, message: sentence, requestId })}\n`;
+    return { type: "application/json", text };
+  }
+  if (accept.includes("text/html")) {
+    return {
+      type: "text/html; charset=utf-8",
+      text: html(status, reason, code, sentence, requestId),
+    };
+  }
+  const id = requestId === "" ? "" : `request ${requestId}\n`;
+  return {
+    type: "text/plain; charset=utf-8",
+    text: `${status} ${reason}\n${code}: ${sentence}\n${id}`,
+  };
+}
+
+// Every part is a constant of the program but the id, which has no character that means anything in HTML.
+function html(status: number, reason: string, code: string, sentence: string, id: string): string {
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${status} ${reason}</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:15vh auto;padding:0 1em;color:#222;background:#fff}
+code{background:#eee;padding:.1em .3em;border-radius:3px}small{color:#666}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1b}code{background:#333}small{color:#999}}</style></head>
+<body><h1>${status} ${reason}</h1><p>${sentence.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</p>
+<p><small>Code <code>${code}</code>${id === "" ? "" : `, request <code>${id}</code>`}</small></p></body></html>
+`;
+}
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** IMF-fixdate (RFC 9110 §5.6.7), without the ambient `Date`: civil from days since 1970. */
+export function httpDate(wall: number): string {
+  const seconds = Math.floor(wall / 1000);
+  const days = Math.floor(seconds / 86_400);
+  const rest = seconds - days * 86_400;
+  const { year, month, day } = civil(days);
+  const time = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60, rest % 60].map(two).join(":");
+  return `${DAYS[(days + 4) % 7]}, ${two(day)} ${MONTHS[month - 1]} ${year} ${time} GMT`;
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
+/** Days since 1970-01-01 to a date of the Gregorian calendar (eras of 400 years that begin on 1 March). */
+function civil(days: number): { year: number; month: number; day: number } {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const yearOfEra = Math.floor(
+    (dayOfEra -
+      Math.floor(dayOfEra / 1460) +
+      Math.floor(dayOfEra / 36_524) -
+      Math.floor(dayOfEra / 146_096)) /
+      365,
+  );
+  const dayOfYear =
+    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
+  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  return { year, month, day };
+}
+
+/** Reason phrases of the answers that the proxy makes (RFC 9110 §15). */
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  410: "Gone",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  418: "I'm a Teapot",
+  421: "Misdirected Request",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
+  499: "Client Closed Request",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  508: "Loop Detected",
+};

@@ -1,0 +1,127 @@
+/**
+ * Linking: a snapshot's data becomes what the data plane runs on. Done once for each configuration in each
+ * worker; requests then follow references and call closures.
+ */
+
+import { CidrSet } from "#core/collections/cidr.ts";
+import type { Random } from "#core/random.ts";
+import { createBalancer } from "#dataplane/balance/select.ts";
+import type {
+  EndpointLoad,
+  EndpointState,
+  LinkedEndpoint,
+  LinkedRoute,
+  LinkedSnapshot,
+  LinkedUpstream,
+} from "#dataplane/linked.ts";
+import { IndexedRouter } from "#dataplane/route/router.ts";
+import type {
+  EndpointAddress,
+  EndpointData,
+  RouteData,
+  SnapshotData,
+  UpstreamData,
+  UpstreamTimeouts,
+} from "#model/snapshot.ts";
+import type { Filter, FilterKind } from "#sdk/filter.ts";
+import { linkFilters } from "./filters.ts";
+
+/** What linking needs of the worker around it. */
+export interface LinkEnvironment {
+  /** The built-in filters by name. */
+  readonly filters: ReadonlyMap<string, FilterKind>;
+  /** The filter that the configuration's module holds at a place such as `routes[3].use[0]`; null if there is none. */
+  inline(place: string): Filter | null;
+  /** The state of an endpoint, which outlives snapshots. */
+  endpointState(slot: number): EndpointState;
+  readonly load: EndpointLoad;
+  readonly random: Random;
+}
+
+/** Without an upstream there are no attempts to time. */
+const NO_TIMEOUTS: UpstreamTimeouts = { connect: 0, firstByte: 0, responseIdle: 0, tunnelIdle: 0 };
+
+/**
+ * Makes a snapshot ready to run.
+ *
+ * @throws LinkError if a filter cannot be made; then nothing of the snapshot may be used
+ */
+export function link(data: SnapshotData, environment: LinkEnvironment): LinkedSnapshot {
+  const upstreams = new Map<string, LinkedUpstream>();
+  const timeouts = new Map<string, UpstreamTimeouts>();
+  for (const upstream of data.upstreams) {
+    upstreams.set(upstream.name, linkUpstream(upstream, environment));
+    timeouts.set(upstream.name, upstream.timeouts);
+  }
+  const routes = data.routes.map((route) =>
+    linkRoute(
+      route,
+      route.upstream === null ? null : found(upstreams, route.upstream),
+      route.upstream === null ? NO_TIMEOUTS : found(timeouts, route.upstream),
+      environment,
+    ),
+  );
+  const router = new IndexedRouter(
+    data.routes.map(({ matches, priority }, index) => ({
+      route: routes[index]!,
+      matches,
+      priority,
+    })),
+  );
+  return { data, routes, upstreams, trustedProxies: new CidrSet(data.trustedProxies), router };
+}
+
+function linkUpstream(data: UpstreamData, environment: LinkEnvironment): LinkedUpstream {
+  const endpoints = data.endpoints.map((endpoint) => linkEndpoint(endpoint, environment));
+  return {
+    name: data.name,
+    endpoints,
+    pool: data.pool,
+    retries: data.retries,
+    ejection: data.ejection,
+    balancer: createBalancer(data.balance, endpoints, environment.load, environment.random),
+  };
+}
+
+function linkEndpoint(data: EndpointData, environment: LinkEnvironment): LinkedEndpoint {
+  return {
+    slot: data.slot,
+    name: data.name,
+    authority: authorityOf(data.address),
+    weight: data.weight,
+    state: environment.endpointState(data.slot),
+  };
+}
+
+/** Host as it is sent to an endpoint: without the port that `http` means anyway; unix sockets have no name. */
+function authorityOf(address: EndpointAddress): string {
+  if (address.kind === "unix") return "localhost";
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return address.port === 80 ? host : `${host}:${address.port}`;
+}
+
+function linkRoute(
+  data: RouteData,
+  upstream: LinkedUpstream | null,
+  timeouts: UpstreamTimeouts,
+  environment: LinkEnvironment,
+): LinkedRoute {
+  return {
+    place: data.place,
+    name: data.name,
+    identity: data.identity,
+    slot: data.slot,
+    upstream,
+    filters: linkFilters(data.filters, environment),
+    strict: data.pathPolicy === "strict",
+    host: data.host,
+    upgrades: new Set(data.upgrades),
+    timeouts: { ...timeouts, ...data.timeouts },
+  };
+}
+
+function found<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`the snapshot has no upstream ${name}`);
+  return value;
+}

@@ -1,0 +1,46 @@
+/** The tables of shared memory together, as every thread opens them. */
+
+import { EndpointTable } from "./endpoint-table.ts";
+import { MetricsTable } from "./metrics-table.ts";
+import { WorkerTable } from "./worker-table.ts";
+import type { Region } from "../worker.ts";
+
+/** The tables of one thread: what it writes goes to its own row. */
+export interface SharedTables {
+  readonly endpoints: EndpointTable;
+  readonly workers: WorkerTable;
+  readonly metrics: MetricsTable;
+}
+
+/** Bytes of each region, for so many workers. */
+export function tableSizes(workers: number): Record<Region, number> {
+  return {
+    endpoints: EndpointTable.byteLength(workers),
+    workers: WorkerTable.byteLength(workers),
+    metrics: MetricsTable.byteLength(workers),
+  };
+}
+
+/**
+ * Opens the tables.
+ *
+ * @param row number of the worker that opens them, or `workers` for the control thread
+ */
+export function openTables(
+  memory: Readonly<Record<Region, SharedArrayBuffer>>,
+  workers: number,
+  row: number,
+): SharedTables {
+  const table = new WorkerTable(memory.workers, workers, row);
+  return {
+    endpoints: new EndpointTable(memory.endpoints, workers, row, table.ring),
+    workers: table,
+    metrics: new MetricsTable(memory.metrics, workers, row),
+  };
+}
+
+/** Gives back everything that a dead worker had taken. To be called after its thread has ended. */
+export function clearWorker(tables: SharedTables, row: number): void {
+  tables.endpoints.clearWorker(row);
+  tables.workers.clearWorker(row);
+}

@@ -1,0 +1,45 @@
+/** What the control plane and a worker say to each other in the messages of `process/protocol.ts`. */
+
+import type { EndpointAddress, SnapshotData } from "./snapshot.ts";
+
+/** Numeric addresses of endpoints, in the order to be tried, by slot; empty while a name is unresolved. */
+export type AddressUpdate = ReadonlyMap<number, readonly EndpointAddress[]>;
+
+/** Regions of shared memory, one for each table. */
+export type Region = "endpoints" | "workers" | "metrics";
+
+/** What a worker is started with. */
+export interface WorkerBoot {
+  readonly memory: Readonly<Record<Region, SharedArrayBuffer>>;
+  /** Makes the random numbers of each worker different ones. */
+  readonly seed: number;
+  /** The access log on a terminal may be coloured. */
+  readonly color: boolean;
+  /** Of dates in the access log, minutes east of UTC. */
+  readonly utcOffset: number;
+  /** URLs that bare specifiers of a TypeScript configuration stand for. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** What a configuration that is a function is called with. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A generation to prepare. */
+export interface WorkerPayload {
+  readonly snapshot: SnapshotData;
+  readonly addresses: AddressUpdate;
+}
+
+/** What a worker tells without being asked. */
+export type WorkerReport =
+  | {
+      readonly kind: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      /** Stable name of what happened. */
+      readonly code: string;
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
+  /** Lines of the access log, each with its line break. */
+  | { readonly kind: "access"; readonly lines: string }
+  /** An endpoint could not be connected to: its name may point elsewhere by now. */
+  | { readonly kind: "connect-failed"; readonly slot: number };

@@ -1,0 +1,260 @@
+/**
+ * A data plane with real sockets in this thread: what integration tests of wire behaviour run against. No
+ * configuration file, no workers; timeouts can be made short. Everything it opened is closed by `close`, which
+ * also checks that nothing was left behind.
+ */
+
+import assert from "node:assert/strict";
+import type { Filter, FilterKind } from "../../src/sdk/filter.ts";
+import { Xorshift } from "../../src/core/random.ts";
+import { DataPlane } from "../../src/dataplane/dataplane.ts";
+import type { EndpointState } from "../../src/dataplane/linked.ts";
+import { link } from "../../src/link/link.ts";
+import { EndpointTable } from "../../src/model/shared/endpoint-table.ts";
+import { WorkerTable } from "../../src/model/shared/worker-table.ts";
+import type { ExchangeRecord } from "../../src/model/record.ts";
+import type {
+  ConnectionTimeouts,
+  EndpointAddress,
+  FilterData,
+  PoolData,
+  RetryData,
+  RouteData,
+  SnapshotData,
+  UpstreamTimeouts,
+} from "../../src/model/snapshot.ts";
+import type { Listener, SocketAddress, Transport } from "../../src/transport/contract.ts";
+import { createNodeTransport } from "../../src/transport/node/transport.ts";
+
+/** Where the backend of a proxy under test listens: a port of 127.0.0.1, or an address. */
+export type Backend = number | EndpointAddress;
+
+/** What a test wants to be different from the defaults. */
+export interface ProxyOptions {
+  readonly backends?: readonly Backend[];
+  readonly route?: Partial<RouteData>;
+  readonly routes?: readonly Partial<RouteData>[];
+  readonly timeouts?: Partial<ConnectionTimeouts>;
+  readonly upstreamTimeouts?: Partial<UpstreamTimeouts>;
+  readonly pool?: Partial<PoolData>;
+  readonly retries?: Partial<RetryData>;
+  readonly trustedProxies?: readonly string[];
+  readonly connections?: number;
+  readonly forwarded?: boolean;
+  readonly instance?: string;
+  readonly filters?: ReadonlyMap<string, FilterKind>;
+  readonly inline?: (place: string) => Filter | null;
+  /** Addresses as resolved, where they differ from the backends themselves. */
+  readonly addresses?: readonly SocketAddress[];
+  readonly ejection?: { consecutiveFailures: number; pause: number; maxPause: number };
+  readonly transport?: Transport;
+}
+
+/** A running data plane. */
+export interface TestProxy {
+  readonly port: number;
+  /** Every exchange that has ended, in that order. */
+  readonly records: ExchangeRecord[];
+  /** Everything that was said to the process log. */
+  readonly logs: { level: string; code: string; message: string }[];
+  readonly worker: WorkerTable;
+  readonly endpoints: EndpointTable;
+  readonly dataPlane: DataPlane;
+  /** Runs on other data from now on. */
+  apply(options: ProxyOptions): void;
+  /** The next record, or the one that has not been asked for yet. */
+  nextRecord(): Promise<ExchangeRecord>;
+  /** Closes everything; fails if anything of the proxy's is still held. */
+  close(): Promise<void>;
+}
+
+/** Starts a data plane that listens on a free port of 127.0.0.1. */
+export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  const transport = options.transport ?? createNodeTransport();
+  const endpoints = new EndpointTable(
+    new SharedArrayBuffer(EndpointTable.byteLength(1)),
+    1,
+    0,
+    () => undefined,
+  );
+  const worker = new WorkerTable(new SharedArrayBuffer(WorkerTable.byteLength(1)), 1, 0);
+  const records: ExchangeRecord[] = [];
+  const logs: { level: string; code: string; message: string }[] = [];
+  const waiting: ((record: ExchangeRecord) => void)[] = [];
+  let handedOut = 0;
+  const random = new Xorshift(1);
+  const states = new Map<number, EndpointState>();
+  const stateOf = (slot: number): EndpointState => {
+    let state = states.get(slot);
+    if (state === undefined) states.set(slot, (state = { slot, addresses: [] }));
+    return state;
+  };
+  const dataPlane = new DataPlane({
+    transport,
+    clock: { now: () => performance.now(), wall: () => Date.now() },
+    random,
+    endpoints,
+    worker,
+    sink: {
+      onExchange(record) {
+        records.push(record);
+        const waiter = waiting.shift();
+        if (waiter !== undefined) {
+          handedOut++;
+          waiter(record);
+        }
+      },
+    },
+    log: (level, code, message) => logs.push({ level, code, message }),
+    resolveSoon: () => undefined,
+  });
+  const apply = (changed: ProxyOptions): void => {
+    const data = snapshotOf(changed);
+    for (const endpoint of data.upstreams[0]?.endpoints ?? []) {
+      stateOf(endpoint.slot).addresses = changed.addresses ?? [endpoint.address];
+    }
+    dataPlane.apply(
+      link(data, {
+        filters: changed.filters ?? new Map(),
+        inline: changed.inline ?? (() => null),
+        endpointState: stateOf,
+        load: {
+          inFlight: (slot) => endpoints.inFlight(slot),
+          available: (slot) => endpoints.available(slot, Date.now()),
+        },
+        random,
+      }),
+    );
+  };
+  apply(options);
+  const listener: Listener = await transport.listen(
+    { kind: "address", address: { kind: "tcp", host: "127.0.0.1", port: 0 } },
+    dataPlane.acceptor(),
+  );
+  assert.equal(listener.address.kind, "tcp");
+  return {
+    port: listener.address.kind === "tcp" ? listener.address.port : 0,
+    records,
+    logs,
+    worker,
+    endpoints,
+    dataPlane,
+    apply,
+    nextRecord: () => {
+      if (handedOut < records.length) return Promise.resolve(records[handedOut++]!);
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+    close: async () => {
+      await listener.close();
+      await dataPlane.drain(1);
+      await transport.shutdown();
+      const totals = worker.totals();
+      assert.equal(totals.connections, 0, "every client connection was given back");
+      assert.equal(totals.exchanges, 0, "every exchange has ended");
+      assert.equal(totals.tunnels, 0, "every tunnel has ended");
+      assert.equal(totals.buffered, 0, "no buffered byte is left");
+      for (const slot of states.keys()) {
+        assert.equal(endpoints.inFlight(slot), 0, "no request is counted as under way");
+        assert.equal(endpoints.connections(slot), 0, "every backend connection was given back");
+        assert.equal(endpoints.idle(slot), 0, "no idle connection is counted");
+        assert.equal(endpoints.pending(slot), 0, "nothing is counted as queued");
+      }
+    },
+  };
+}
+
+function snapshotOf(options: ProxyOptions): SnapshotData {
+  const backends = options.backends ?? [];
+  return {
+    generation: 1,
+    hash: "test",
+    listeners: [],
+    upstreams: [
+      {
+        name: "app",
+        endpoints: backends.map((backend, index) => ({
+          slot: index,
+          name: typeof backend === "number" ? `http://127.0.0.1:${backend}` : `backend ${index}`,
+          address:
+            typeof backend === "number"
+              ? { kind: "tcp", host: "127.0.0.1", port: backend }
+              : backend,
+          weight: 1,
+        })),
+        balance: "round-robin",
+        timeouts: {
+          connect: 3000,
+          firstByte: 60_000,
+          responseIdle: 120_000,
+          tunnelIdle: 3_600_000,
+          ...options.upstreamTimeouts,
+        },
+        pool: {
+          maxConnections: 0,
+          maxPending: 1024,
+          queueTimeout: 5000,
+          idle: 4000,
+          idleMax: 60_000,
+          maxIdle: 64,
+          ...options.pool,
+        },
+        retries: {
+          attempts: 1,
+          statuses: [],
+          idempotencyKey: false,
+          bufferBytes: 65_536,
+          budgetRatio: 0.2,
+          budgetMinimum: 3,
+          ...options.retries,
+        },
+        ejection: options.ejection ?? { consecutiveFailures: 5, pause: 10_000, maxPause: 300_000 },
+        health: null,
+      },
+    ],
+    routes: (options.routes ?? [options.route ?? {}]).map((route, index) => ({
+      place: `routes[${index}]`,
+      name: "/*",
+      identity: `route ${index}`,
+      slot: index,
+      matches: [ANYTHING],
+      priority: 0,
+      filters: [],
+      upstream: "app",
+      pathPolicy: "strict",
+      host: { kind: "preserve" },
+      upgrades: ["websocket"],
+      timeouts: {},
+      ...route,
+    })),
+    trustedProxies: options.trustedProxies ?? [],
+    timeouts: {
+      head: 15_000,
+      bodyIdle: 60_000,
+      bodyRate: 240,
+      bodyGrace: 10_000,
+      keepAlive: 65_000,
+      write: 60_000,
+      ...options.timeouts,
+    },
+    limits: { connections: options.connections ?? 10_000 },
+    log: { access: "off" },
+    instance: options.instance ?? "sluice-test",
+    forwarded: options.forwarded ?? false,
+    module: null,
+  };
+}
+
+/** The match of a route that takes everything. */
+export const ANYTHING: RouteData["matches"][number] = {
+  hosts: [{ kind: "any" }],
+  paths: [{ kind: "any" }],
+  methods: [],
+  headers: [],
+  query: [],
+  clientIp: [],
+};
+
+/** An inline filter of a route. */
+export function inlineFilter(name: string): FilterData {
+  return { kind: "inline", name, place: `routes[0].use[${name}]` };
+}
