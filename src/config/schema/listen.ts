@@ -1,0 +1,77 @@
+import { message, oneOrMany, text, z } from "#sdk/config.ts";
+import { parseListenAddress } from "../address.ts";
+import type { ListenInput, OneOrMany } from "../input.ts";
+import type { AdminConfig, ListenConfig } from "../types.ts";
+import { port } from "./scalars.ts";
+
+/** A listen address as a string or a port number. */
+export const listenAddress: z.ZodType<ListenConfig, string | number> = z.union([
+  text(parseListenAddress, { expected: "an address", example: ":8080" }),
+  port.transform((number): ListenConfig => {
+    return { address: { kind: "tcp", host: "", port: number }, text: `:${number}` };
+  }),
+]);
+
+const listener: z.ZodType<ListenConfig, ListenInput> = z.union([
+  listenAddress,
+  z
+    .strictObject({
+      address: listenAddress.describe(
+        "Where to accept connections: `:8080` (every address, IPv6 and IPv4), `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/sluice.sock`.",
+      ),
+    })
+    .transform((written) => written.address),
+]);
+
+/** `listen`: an address, or a list of them. */
+export const listenSchema: z.ZodType<ListenConfig[], OneOrMany<ListenInput> | undefined> =
+  oneOrMany(listener)
+    .prefault([":8080"])
+    .describe(
+      "Addresses that accept connections: one, or a list, each a string or `{ address: … }`. An address that is in use is an error.",
+    );
+
+/** `admin`: an address, or `off`. */
+export const adminSchema: z.ZodType<AdminConfig, string | undefined> = z
+  .union([
+    z.literal("off").transform(() => null),
+    text(parseListenAddress, {
+      expected: "an address",
+      example: "127.0.0.1:9180",
+    }).transform(({ address, text: canonical }) => ({ address, text: canonical, written: true })),
+  ])
+  .optional()
+  .transform((written): AdminConfig => {
+    if (written !== undefined) return written;
+    const text = "127.0.0.1:9180";
+    return { address: { kind: "tcp", host: "127.0.0.1", port: 9180 }, text, written: false };
+  })
+  .meta({
+    description:
+      "Address of the admin listener, which serves metrics (`/metrics`) and health (`/healthz`, `/readyz`), or `off`. Reachable from this machine only unless you say otherwise. Without this key 127.0.0.1:9180 is tried, and a port that is taken is only warned about.",
+    default: "127.0.0.1:9180",
+  });
+
+/** `transport`: how bytes are moved. */
+export const transportSchema: z.ZodType<"auto" | "node", "auto" | "node" | undefined> = z
+  .enum(["auto", "node"], {
+    error: (issue) =>
+      issue.input === "uring"
+        ? message(
+            "the io_uring transport is not part of this version yet",
+            "write `auto` or `node`",
+          )
+        : undefined,
+  })
+  .prefault("auto")
+  .describe(
+    "How bytes are moved: `node` uses Node's own sockets; `auto` takes the fastest that this machine allows.",
+  );
+
+/** `workers`: how many threads. */
+export const workersSchema: z.ZodType<"auto" | number, "auto" | number | undefined> = z
+  .union([z.literal("auto"), z.int().min(1).max(1024)])
+  .prefault("auto")
+  .describe(
+    "Threads that proxy: a number, or `auto` for one per processor that this process may use.",
+  );

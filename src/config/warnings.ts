@@ -1,0 +1,77 @@
+/**
+ * What is valid and yet probably not meant, or not safe.
+ */
+import type { FilterSchemas } from "#sdk/config.ts";
+import { parseIp } from "./ip.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import type { SourceMap } from "./source-map.ts";
+import type { Config, RouteConfig } from "./types.ts";
+
+/** Warnings about a configuration that has no errors. */
+export function safetyWarnings(
+  config: Config,
+  filters: FilterSchemas,
+  sources: SourceMap,
+): Diagnostic[] {
+  const warnings: Diagnostic[] = [];
+  const warn = (
+    path: readonly (string | number)[],
+    message: string,
+    hint: string,
+    part: "key" | "value" = "value",
+  ): void => {
+    warnings.push(sources.diagnostic("warning", path, message, hint, part));
+  };
+  for (const [index, block] of config.trustedProxies.entries()) {
+    if (block.bits > 0) continue;
+    warn(
+      ["trustedProxies", index],
+      `\`${block.text}\` trusts everybody: any client can pretend any address`,
+      "name the addresses of the proxies in front of this one",
+    );
+  }
+  if (
+    config.admin !== null &&
+    config.admin.address.kind === "tcp" &&
+    !isLoopback(config.admin.address.host)
+  ) {
+    warn(
+      ["admin"],
+      `the admin listener \`${config.admin.text}\` can be reached from other machines, and asks for no password`,
+      "write `127.0.0.1:9180`, or make sure that a firewall stands in front of it",
+    );
+  }
+  for (const [index, route] of config.routes.entries()) {
+    const guard = route.pathPolicy === "lenient" ? guardOf(route, filters) : undefined;
+    if (guard === undefined) continue;
+    warn(
+      ["routes", index, "pathPolicy"],
+      `\`lenient\` beside \`${guard}\`: a path that the backend reads differently may get past it`,
+      "write `strict`, which is the default",
+    );
+  }
+  const used = new Set(config.routes.map((route) => route.to));
+  for (const { name } of config.upstreams) {
+    if (used.has(name)) continue;
+    warn(
+      ["upstreams", name],
+      `no route leads to the upstream \`${name}\``,
+      `write \`to: ${name}\` in a route, or remove it`,
+      "key",
+    );
+  }
+  return warnings;
+}
+
+function guardOf(route: RouteConfig, filters: FilterSchemas): string | undefined {
+  for (const step of route.use) {
+    if (step.kind === "named" && filters[step.name]?.guards === true) return step.name;
+  }
+  return undefined;
+}
+
+function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  const bytes = parseIp(host);
+  return bytes?.length === 4 && bytes[0] === 127;
+}
