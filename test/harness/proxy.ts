@@ -5,14 +5,14 @@
  */
 
 import assert from "node:assert/strict";
-import type { Filter, FilterKind } from "../../src/sdk/filter.ts";
-import { Xorshift } from "../../src/core/random.ts";
-import { DataPlane } from "../../src/dataplane/dataplane.ts";
-import type { EndpointState } from "../../src/dataplane/linked.ts";
-import { link } from "../../src/link/link.ts";
-import { EndpointTable } from "../../src/model/shared/endpoint-table.ts";
-import { WorkerTable } from "../../src/model/shared/worker-table.ts";
-import type { ExchangeRecord } from "../../src/model/record.ts";
+import type { Filter, FilterKind } from "#sdk/filter.ts";
+import { Xorshift } from "#core/random.ts";
+import { DataPlane } from "#dataplane/dataplane.ts";
+import type { EndpointState } from "#dataplane/linked.ts";
+import { link } from "#link/link.ts";
+import { EndpointTable } from "#model/shared/endpoint-table.ts";
+import { WorkerTable } from "#model/shared/worker-table.ts";
+import type { ExchangeRecord } from "#model/record.ts";
 import type {
   ConnectionTimeouts,
   EndpointAddress,
@@ -22,9 +22,9 @@ import type {
   RouteData,
   SnapshotData,
   UpstreamTimeouts,
-} from "../../src/model/snapshot.ts";
-import type { Listener, SocketAddress, Transport } from "../../src/transport/contract.ts";
-import { createNodeTransport } from "../../src/transport/node/transport.ts";
+} from "#model/snapshot.ts";
+import type { Listener, SocketAddress, Transport } from "#transport/contract.ts";
+import { createNodeTransport } from "#transport/node/transport.ts";
 
 /** Where the backend of a proxy under test listens: a port of 127.0.0.1, or an address. */
 export type Backend = number | EndpointAddress;
@@ -48,6 +48,8 @@ export interface ProxyOptions {
   readonly addresses?: readonly SocketAddress[];
   readonly ejection?: { consecutiveFailures: number; pause: number; maxPause: number };
   readonly transport?: Transport;
+  /** Keeps no records and no log lines: for tests that count memory. */
+  readonly quiet?: boolean;
 }
 
 /** A running data plane. */
@@ -97,6 +99,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     worker,
     sink: {
       onExchange(record) {
+        if (options.quiet === true) return;
         records.push(record);
         const waiter = waiting.shift();
         if (waiter !== undefined) {
@@ -105,7 +108,9 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         }
       },
     },
-    log: (level, code, message) => logs.push({ level, code, message }),
+    log: (level, code, message) => {
+      if (options.quiet !== true) logs.push({ level, code, message });
+    },
     resolveSoon: () => undefined,
   });
   const apply = (changed: ProxyOptions): void => {

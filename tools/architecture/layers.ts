@@ -128,10 +128,11 @@ export const layers: readonly Layer[] = [
   {
     name: "telemetry",
     path: folder("telemetry"),
-    imports: [folder("core")],
+    imports: [folder("core"), folder("model")],
     packages: { "^src/telemetry/sinks/": ["sonic-boom", "pino", "@opentelemetry/[^/]+"] },
     builtins: "any",
-    comment: "instruments are shared by both planes, so they know neither",
+    comment:
+      "instruments are shared by both planes, so they know neither, only the counters that both see",
   },
   {
     name: "filters",
