@@ -429,6 +429,22 @@ function memory(test: Test): void {
     );
   });
 
+  test("bytes may be overwritten as soon as they are released", async (stage) => {
+    const { client, server } = await stage.pair();
+    server.call((connection) => connection.pause());
+    const bytes = pattern(6_000_000);
+    const size = 40_000;
+    for (let at = 0; at < bytes.length; at += size) {
+      const copy = Buffer.from(bytes.subarray(at, at + size));
+      const owner = { retain: () => undefined, release: () => void copy.fill(0xdb) };
+      client.write(new Slice(copy, 0, copy.length, owner));
+    }
+    await stage.bench.settle();
+    server.call((connection) => connection.resume());
+    await stage.until(server, () => server.size === bytes.length);
+    assert.ok(Buffer.concat(server.received).equals(bytes));
+  });
+
   test("every slice is released once when the connection is aborted", async (stage) => {
     const { client, server } = await stage.pair();
     server.call((connection) => connection.pause());

@@ -79,9 +79,9 @@ export interface Connection {
   readonly closed: boolean;
 
   /**
-   * Queues slices behind what is queued. **Ownership passes**: the transport releases each exactly once,
-   * when its bytes were taken or the connection is gone. The array is read before `write` returns and may
-   * be reused. What is written in one turn leaves together.
+   * Queues slices behind what is queued. **Ownership passes**: the transport may change a slice's bounds as its
+   * bytes are taken, and releases each exactly once, when all were or the connection is gone. The array is
+   * read before `write` returns and may be reused; a slice may not be written twice. What is written in one turn leaves together.
    *
    * @returns false when more than the high mark is queued: the caller should stop until `onWritable`.
    */

@@ -151,7 +151,8 @@ class Parser {
     // Lazy or not makes a difference to what is matched, none to whether.
     this.#take("?");
     const second = this.#at;
-    if (this.#count() !== null) throw this.error("a repetition of a repetition needs a group", second);
+    if (this.#count() !== null)
+      throw this.error("a repetition of a repetition needs a group", second);
     return { kind: "repeat", part, min: count.min, max: count.max };
   }
 
@@ -258,7 +259,8 @@ class Parser {
 
   #letterClass(letter: string, offset: number): SymbolSet {
     const set = LETTER_CLASSES.get(letter);
-    if (set === undefined) throw this.error("Unicode classes are not supported: list the characters", offset);
+    if (set === undefined)
+      throw this.error("Unicode classes are not supported: list the characters", offset);
     return set;
   }
 
@@ -324,6 +326,7 @@ function flag(letter: string, before: boolean, found: RegExpExecArray): boolean 
 }
 
 function groupProblem(group: string): string {
-  if (/^\(\?<?[=!]/.test(group)) return "look-around is not supported: it cannot run in linear time";
+  if (/^\(\?<?[=!]/.test(group))
+    return "look-around is not supported: it cannot run in linear time";
   return "this kind of group is not known";
 }

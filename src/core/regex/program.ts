@@ -10,7 +10,12 @@ export const SYMBOLS = 258;
 
 /** What stands between two characters, or not. */
 export type Assertion =
-  "begin-text" | "end-text" | "begin-line" | "end-line" | "word-edge" | "not-word-edge";
+  | "begin-text"
+  | "end-text"
+  | "begin-line"
+  | "end-line"
+  | "word-edge"
+  | "not-word-edge";
 
 /** A set of the symbols 0 to 256: 1 = belongs to it. */
 export type SymbolSet = Uint8Array;

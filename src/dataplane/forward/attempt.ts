@@ -148,7 +148,7 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
     if (!chunked) return upstream.connection.write([slice]);
     WRITER.reset();
     chunkHead(WRITER, slice.length);
-    return upstream.connection.write([this.#fromWriter(), slice, CRLF]);
+    return upstream.connection.write([this.#fromWriter(), slice, CRLF.part(0, 2)]);
   }
 
   #endBody(upstream: Http1Upstream, chunked: boolean): void {

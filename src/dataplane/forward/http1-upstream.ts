@@ -154,7 +154,9 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
 
   #complete(user: UpstreamUser, leftover: boolean): void {
     const head = this.#parser.head;
-    const reusable = head.keepAlive && head.framing !== "close" && this.#requestEnded && !leftover;
+    // A backend that answers without having taken the whole request may still mean to read the rest, or not.
+    const taken = this.#requestEnded && this.connection.queued === 0;
+    const reusable = head.keepAlive && head.framing !== "close" && taken && !leftover;
     this.#user = null;
     this.stopWaiting();
     const trailers = this.#parser.trailers;
@@ -163,7 +165,9 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
       this.resume();
     } else {
       this.#gone(false);
-      this.connection.close();
+      // Closing would wait for a queue that a backend which does not read never empties.
+      if (this.connection.queued > 0) this.connection.abort();
+      else this.connection.close();
     }
     user.onResponseEnd(trailers);
     // Only now may another request take it: the head and trailers just handed on live in its parser.
@@ -209,8 +213,7 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
   /** Why the connection is gone, by how far the answer had come. */
   #closedFailure(detail: string): Failure {
     if (this.#parser.bodyStarted) return failure("response_truncated", detail);
-    if (this.#parser.started) return failure("upstream_closed", detail);
-    if (this.served > 0) {
+    if (this.served > 0 && !this.#parser.started) {
       const idle = Math.round((this.#context.transport.timers.now - this.idleSince) / 100) / 10;
       return failure("upstream_closed_reused", `${detail} after ${idle} s idle`, "if-reused");
     }

@@ -121,7 +121,7 @@ export class Http1Connection
   onData(_connection: Connection, slice: Slice): void {
     if (this.#reading === "over") return;
     if (this.#reading === "idle" && slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD) {
-      this.#connection.write([TLS_ALERT]);
+      this.#connection.write([TLS_ALERT.part(0, TLS_ALERT.length)]);
       this.#over();
     } else if (this.#reading === "done" || !this.#stash.empty) {
       this.#stash.push(slice.part(0, slice.length));
@@ -302,7 +302,7 @@ export class Http1Connection
     if (this.#framing === "chunked") {
       WRITER.reset();
       chunkHead(WRITER, slice.length);
-      flowing = this.#connection.write([this.#written(), slice, CRLF]);
+      flowing = this.#connection.write([this.#written(), slice, CRLF.part(0, 2)]);
     } else {
       flowing = this.#connection.write([slice]);
     }

@@ -49,8 +49,18 @@ export class IndexedRouter implements Router {
 }
 
 function fillParameters(candidate: Candidate, path: string, params: Map<string, string>): void {
-  const segments = path.slice(1).split("/");
-  for (const { name, segment, rest } of candidate.parameters) {
-    params.set(name, rest ? segments.slice(segment).join("/") : (segments[segment] ?? ""));
+  const places = candidate.parameters;
+  let segment = 0;
+  let start = 1;
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i]!;
+    for (; segment < place.segment; segment++) start = segmentEnd(path, start) + 1;
+    const end = place.rest ? path.length : segmentEnd(path, start);
+    params.set(place.name, path.slice(start, end));
   }
+}
+
+function segmentEnd(path: string, start: number): number {
+  const slash = path.indexOf("/", start);
+  return slash < 0 ? path.length : slash;
 }

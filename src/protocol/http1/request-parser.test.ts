@@ -167,10 +167,12 @@ describe("the connection of a request", () => {
     assert.equal(read(wire).upgrade, "");
   });
 
-  test("100-continue counts in HTTP/1.1 alone", () => {
-    assert.equal(read(get(["Expect: 100-Continue"])).expectContinue, true);
-    assert.equal(read(get(["Expect: 200-ok"])).expectContinue, false);
-    const old = read("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n");
+  test("100-continue counts in HTTP/1.1 with a body alone", () => {
+    const body = "Content-Length: 0";
+    assert.equal(read(get([body, "Expect: 100-Continue"])).expectContinue, true);
+    assert.equal(read(get([body, "Expect: 200-ok"])).expectContinue, false);
+    assert.equal(read(get(["Expect: 100-continue"])).expectContinue, false);
+    const old = read("GET / HTTP/1.0\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n");
     assert.equal(old.expectContinue, false);
   });
 });

@@ -254,7 +254,9 @@ export class RequestParser {
     if (this.#upgrade && persistent && (options & OPTION_UPGRADE) !== 0) {
       head.upgrade = readUpgrade(head.headers);
     }
-    head.expectContinue = this.#expect && persistent && expectsContinue(head.headers);
+    // Without a body there is nothing to wait with (RFC 9110, 10.1.1).
+    head.expectContinue =
+      this.#expect && persistent && head.framing !== "none" && expectsContinue(head.headers);
     this.#body.begin(head.framing, head.contentLength);
     this.#state = BODY;
     return HEAD;

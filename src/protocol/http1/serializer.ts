@@ -162,12 +162,17 @@ function writeUpgrade(writer: ByteWriter, token: string, teTrailers: boolean): v
 
 /** Text that came from a request or a rewrite: the last guard against splitting a request. */
 function writeVisible(writer: ByteWriter, text: string, what: string): void {
+  writer.reserve(text.length);
+  const { bytes } = writer;
+  let at = writer.length;
   for (let i = 0; i < text.length; i++) {
-    if (TARGET_CHARS[text.charCodeAt(i)] !== 1) {
+    const code = text.charCodeAt(i);
+    if (TARGET_CHARS[code] !== 1) {
       throw new TypeError(`${what} ${JSON.stringify(text)} cannot be written in a request`);
     }
+    bytes[at++] = code;
   }
-  writer.latin1(text);
+  writer.length = at;
 }
 
 /** A request of these methods without a body says so (RFC 9110, 8.6). */

@@ -46,7 +46,7 @@ export class Block implements SliceOwner {
   }
 
   /** For reports of leaks. */
-  toString(): string {
+  describe(): string {
     return `${this.#purpose}, ${this.bytes.length} bytes, ${this.#references} references`;
   }
 }

@@ -1,5 +1,6 @@
 import type { Slice } from "#core/bytes/slice.ts";
-import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import type { Random } from "#core/random.ts";
+import { Timer, type TimerOwner, type Timers } from "#core/time/timers.ts";
 import {
   type Connection,
   type ConnectionHandler,
@@ -8,8 +9,7 @@ import {
   type SocketAddress,
   type TransportFailure,
 } from "../contract.ts";
-import { Block } from "./block.ts";
-import type { MemoryNetwork } from "./network.ts";
+import { Block, type BlockLedger } from "./block.ts";
 import { Pipe, pickSize } from "./pipe.ts";
 
 const LINGER_IDLE = 5_000;
@@ -40,6 +40,15 @@ function complain(): never {
 /** What a connection can do next; the network chooses one at random. */
 export type Step = "connect" | "send" | "finish" | "writable" | "data" | "end" | "reset" | "close";
 
+/** What a connection needs of its network. */
+export interface ConnectionHome extends BlockLedger {
+  readonly random: Random;
+  readonly timers: Timers;
+  readonly window: number;
+  /** There may be something to do. */
+  wake(): void;
+}
+
 /** One side of a connection through the network. */
 export class MemoryConnection implements Connection, TimerOwner {
   handler: ConnectionHandler = NO_HANDLER;
@@ -58,7 +67,7 @@ export class MemoryConnection implements Connection, TimerOwner {
   peer: MemoryConnection | null = null;
   /** Called when it is gone. */
   readonly #forget: (connection: MemoryConnection) => void;
-  readonly #network: MemoryNetwork;
+  readonly #network: ConnectionHome;
   readonly #timer: Timer = new Timer(this, LINGER_IDLE_TIMER);
   readonly #totalTimer: Timer = new Timer(this, LINGER_TOTAL_TIMER);
   readonly #connectTimer: Timer = new Timer(this, CONNECT_TIMER);
@@ -76,7 +85,7 @@ export class MemoryConnection implements Connection, TimerOwner {
   #failure: TransportFailure | null = null;
 
   constructor(
-    network: MemoryNetwork,
+    network: ConnectionHome,
     local: SocketAddress,
     remote: SocketAddress,
     connected: boolean,

@@ -1,30 +1,15 @@
 import type { Random } from "#core/random.ts";
 import { TimerWheel } from "#core/time/wheel.ts";
-import type { SocketAddress, Transport, TransportFailure } from "../contract.ts";
+import type { SocketAddress, Transport } from "../contract.ts";
+import { addressKey, type Behaviour } from "./address.ts";
 import type { Block, BlockLedger } from "./block.ts";
 import type { MemoryConnection, Step } from "./connection.ts";
-import { type MemoryListener, MemoryTransport } from "./transport.ts";
+import { type MemoryListener, MemoryTransport, type TransportHome } from "./transport.ts";
 
 /** Bytes that a direction of a connection holds, unless told otherwise. */
 const WINDOW = 64 * 1024;
 /** Steps in one `run`: more means that two sides feed each other for ever. */
 const MOST_STEPS = 5_000_000;
-
-/** How connections to one address turn out. Everything is as usual unless set. */
-export interface Behaviour {
-  /** Connecting fails with this. */
-  readonly refuse?: TransportFailure;
-  /** Connecting is not answered at all. */
-  readonly silent?: boolean;
-  /** The connection is reset when the connecting side has sent this many bytes. */
-  readonly resetAfterSent?: number;
-  /** The connection is reset when the connecting side has been sent this many bytes. */
-  readonly resetAfterReceived?: number;
-  /** Bytes under way in each direction; 1 makes everything arrive singly. */
-  readonly window?: number;
-  /** The listening side receives nothing until its `incoming.stalled` is cleared. */
-  readonly stalled?: boolean;
-}
 
 /** Options of a network. */
 export interface MemoryNetworkOptions {
@@ -42,7 +27,7 @@ export interface MemoryNetworkOptions {
  *
  * Nothing happens by itself: `run` delivers until all is quiet, `advance` moves the time.
  */
-export class MemoryNetwork implements BlockLedger {
+export class MemoryNetwork implements BlockLedger, TransportHome {
   readonly random: Random;
   readonly timers: TimerWheel = new TimerWheel(0);
   readonly window: number;
@@ -50,7 +35,7 @@ export class MemoryNetwork implements BlockLedger {
   readonly blocks: Set<Block> = new Set();
   /** Every connection that is not closed, both sides. */
   readonly connections: Set<MemoryConnection> = new Set();
-  /** Listening sockets by address, see {@link addressKey}. */
+  /** Listening sockets by address, see `addressKey`. */
   readonly listeners: Map<string, MemoryListener> = new Map();
 
   readonly #behaviours: Map<string, Behaviour> = new Map();
@@ -124,7 +109,7 @@ export class MemoryNetwork implements BlockLedger {
   /** @throws Error that lists what is still open, in use or armed. */
   assertClean(): void {
     const left: string[] = [];
-    for (const block of this.blocks) left.push(`not released: ${block}`);
+    for (const block of this.blocks) left.push(`not released: ${block.describe()}`);
     if (this.connections.size > 0) left.push(`connections open: ${this.connections.size}`);
     if (this.listeners.size > 0)
       left.push(`listeners open: ${[...this.listeners.keys()].join(", ")}`);
@@ -168,9 +153,4 @@ export class MemoryNetwork implements BlockLedger {
 /** Makes a network; see {@link MemoryNetwork}. */
 export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
   return new MemoryNetwork(options);
-}
-
-/** An address as a key. */
-export function addressKey(address: SocketAddress): string {
-  return address.kind === "tcp" ? `[${address.host}]:${address.port}` : `unix:${address.path}`;
 }

@@ -39,7 +39,8 @@ export class Pipe {
 
   /** Copies bytes in; the caller has looked at `room`. */
   put(bytes: Uint8Array): void {
-    this.#held.push(bytes.slice());
+    // Not `slice()`: that of a Buffer shares its memory.
+    this.#held.push(new Uint8Array(bytes));
     this.#length += bytes.length;
     this.carried += bytes.length;
   }

@@ -9,17 +9,27 @@ import type {
   SocketAddress,
   Transport,
 } from "../contract.ts";
+import { addressKey, type Behaviour } from "./address.ts";
 import { Block } from "./block.ts";
-import { MemoryConnection } from "./connection.ts";
-import { addressKey, type Behaviour, type MemoryNetwork } from "./network.ts";
+import { type ConnectionHome, MemoryConnection } from "./connection.ts";
 
 /** Connections that wait to be accepted; the next is not answered. */
 const BACKLOG = 16;
 
+/** What a transport needs of its network. */
+export interface TransportHome extends ConnectionHome {
+  readonly timers: TimerWheel;
+  readonly connections: Set<MemoryConnection>;
+  readonly listeners: Map<string, MemoryListener>;
+  behaviourOf(address: SocketAddress): Behaviour;
+  freePort(): number;
+  defer(task: () => void): void;
+}
+
 /** A listening socket of the network. */
 export class MemoryListener implements Listener {
   readonly address: SocketAddress;
-  readonly #network: MemoryNetwork;
+  readonly #network: TransportHome;
   readonly #acceptor: Acceptor;
   /** For its connections: whom to tell when they are gone. */
   readonly forget: (connection: MemoryConnection) => void;
@@ -28,7 +38,7 @@ export class MemoryListener implements Listener {
   #paused = false;
 
   constructor(
-    network: MemoryNetwork,
+    network: TransportHome,
     address: SocketAddress,
     acceptor: Acceptor,
     accepted: (connection: MemoryConnection) => void,
@@ -78,17 +88,17 @@ export class MemoryListener implements Listener {
   }
 }
 
-/** One host of a {@link MemoryNetwork}. */
+/** One host of a network in memory. */
 export class MemoryTransport implements Transport {
   readonly name = "memory";
   readonly timers: TimerWheel;
-  readonly #network: MemoryNetwork;
+  readonly #network: TransportHome;
   readonly #address: string;
   readonly #connections: Set<MemoryConnection> = new Set();
   readonly #listeners: Set<MemoryListener> = new Set();
   #stopping: PromiseWithResolvers<void> | undefined;
 
-  constructor(network: MemoryNetwork, address: string) {
+  constructor(network: TransportHome, address: string) {
     this.#network = network;
     this.#address = address;
     this.timers = network.timers;
@@ -190,7 +200,7 @@ export class MemoryTransport implements Transport {
   };
 }
 
-function listenerFor(network: MemoryNetwork, address: SocketAddress): MemoryListener | undefined {
+function listenerFor(network: TransportHome, address: SocketAddress): MemoryListener | undefined {
   const exact = network.listeners.get(addressKey(address));
   if (exact !== undefined || address.kind === "unix") return exact;
   for (const host of ["0.0.0.0", "::"]) {

@@ -1,4 +1,5 @@
 import * as net from "node:net";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import type { Acceptor, Listener, ListenSource, SocketAddress } from "../contract.ts";
 import { plainAddress } from "./address.ts";
@@ -11,6 +12,11 @@ const BACKLOG = 4096;
 const MOST_HELD = 512;
 /** How long accepting rests when descriptors or memory have run out, in ms. */
 const REST = 500;
+
+/** How long a closing listener goes on accepting from a socket that others hold too, in ms. */
+const PARTING = 100;
+/** Turns of the loop in which a closing listener still accepts, at most. */
+const MOST_TURNS = 1000;
 
 const SOCKET_OPTIONS: net.ServerOpts = {
   allowHalfOpen: true,
@@ -46,6 +52,9 @@ export class NodeListener implements Listener, TimerOwner {
   #paused = false;
   #closed = false;
   #renewing = false;
+  #closing: Promise<void> | undefined;
+  /** Connections so far. */
+  #accepted = 0;
 
   constructor(home: ListenerHome, source: ListenSource, acceptor: Acceptor) {
     this.#home = home;
@@ -60,8 +69,13 @@ export class NodeListener implements Listener, TimerOwner {
     this.address = addressOf(server, this.#source);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
+  }
+
+  /** Closes without a look at who waits. */
+  destroy(): void {
     this.#closed = true;
     this.#home.turn.timers.cancel(this.#restTimer);
     // Closes the descriptor at once. That the server's own `close` event waits for its connections is of no
@@ -100,8 +114,25 @@ export class NodeListener implements Listener, TimerOwner {
     void this.#renew();
   }
 
+  /**
+   * Accepts who waits in the queue, then closes in the same turn in which there was nobody. Others who hold a shared
+   * socket get a moment to let go of it first, so that the last to close it is one that accepts.
+   */
+  async #leave(): Promise<void> {
+    if (this.#closed) return;
+    if (!this.#canRenew()) this.resume();
+    if (this.#source.kind === "descriptor" && this.#server !== undefined) await sleep(PARTING);
+    for (let turns = 0; turns < MOST_TURNS; turns++) {
+      const before = this.#accepted;
+      await nextTurn();
+      if (turns > 0 && this.#accepted === before) break;
+    }
+    this.destroy();
+  }
+
   #accept(socket: net.Socket): void {
     this.#home.turn.enter();
+    this.#accepted++;
     if (this.#closed || (this.#paused && this.#held.size >= MOST_HELD)) {
       socket.on("error", ignore);
       socket.destroy();

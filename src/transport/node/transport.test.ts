@@ -38,7 +38,7 @@ async function shareDescriptor(
   children.push(child);
   const bounce = async (handle: SendHandle): Promise<{ fd: number }> => {
     child.send({}, handle);
-    const [, copy] = await once(child, "message");
+    const [, copy] = (await once(child, "message")) as [unknown, { fd: number }];
     return copy;
   };
   const original = net.createServer().listen(address);

@@ -66,7 +66,7 @@ class NodeTransport implements Transport, Home, ListenerHome {
   async shutdown(): Promise<void> {
     if (this.#stopping === undefined) {
       this.#stopping = Promise.withResolvers();
-      for (const listener of this.#listeners) void listener.close();
+      for (const listener of this.#listeners) listener.destroy();
       for (const connection of this.#connections) connection.fail({ code: "shutdown", detail: "" });
       if (this.#connections.size === 0) this.#stopping.resolve();
     }
@@ -77,7 +77,7 @@ class NodeTransport implements Transport, Home, ListenerHome {
   accept(socket: net.Socket, acceptor: Acceptor): void {
     // A TCP peer that is gone already has no address any more, and what it may have sent could pass for
     // bytes from a unix socket.
-    if (socket.localAddress !== undefined && socket.remoteAddress === undefined) {
+    if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
       socket.on("error", () => undefined);
       socket.destroy();
       return;

@@ -6,7 +6,8 @@
  * - methods that it does not know: any token is a method (RFC 9110, 9.1);
  * - HTTP/1.2 to 1.9, which are to be read as 1.1 (RFC 9110, 2.5);
  * - HTAB behind the value of a framing field, which is no part of the value (RFC 9110, 5.5);
- * - framing fields among trailers, which we drop and never pass on.
+ * - framing fields among trailers, which we drop and never pass on;
+ * - malformed framing fields on 1xx and 204, where they frame nothing and are dropped.
  */
 
 import assert from "node:assert/strict";
@@ -64,9 +65,11 @@ function trimmed(text: string): string {
   return text.replaceAll(/^[ \t]+|[ \t]+$/g, "");
 }
 
-function isExcepted(wire: Uint8Array, message: { framing: BodyFraming }): boolean {
+function isExcepted(wire: Uint8Array, message: { framing: BodyFraming; status?: number }): boolean {
   const text = Buffer.from(wire).toString("latin1");
+  const { status = 200 } = message;
   return (
+    ((status < 200 || status === 204) && /transfer-encoding|content-length/i.test(text)) ||
     /HTTP\/1\.[2-9]/.test(text) ||
     /^(?:transfer-encoding|content-length):[^\r]*\t[ \t]*\r/im.test(text) ||
     (message.framing === "chunked" &&

@@ -1,44 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ByteWriter } from "#core/bytes/writer.ts";
-import { latin1 } from "#core/http/header-list.ts";
-import { DATA, END, FAULT, HEAD, NEED_MORE } from "#protocol/http1/events.ts";
-import { everyByte, readRequests, wireBytes } from "#protocol/http1/feed.fixture.ts";
-import { RequestParser } from "#protocol/http1/request-parser.ts";
-import { chunkHead, writeLastChunk, writeRequestHead } from "#protocol/http1/serializer.ts";
+import { everyByte, readRequests } from "#protocol/http1/feed.fixture.ts";
+import { forwardedRequest } from "./forwarded.ts";
 import { llhttpMethods, llhttpRequests } from "./llhttp.ts";
 import { smugglingCorpus, type SmugglingCase } from "./smuggling-corpus.ts";
 
 const corpus = smugglingCorpus();
-
-/** What a backend would get of the first request: written anew, never passed raw. */
-function forwarded(wire: string): string {
-  const parser = new RequestParser();
-  const writer = new ByteWriter();
-  const bytes = wireBytes(wire);
-  let position = 0;
-  let chunked = false;
-  for (;;) {
-    const event = parser.next(bytes, position, bytes.length);
-    position = parser.position;
-    if (event === HEAD) {
-      const { head } = parser;
-      const framing = head.framing === "close" ? "none" : head.framing;
-      chunked = framing === "chunked";
-      const host = head.authority === "" ? "a" : head.authority;
-      const { target, contentLength } = head;
-      writeRequestHead(writer, head, target, host, framing, contentLength, "keep-alive", false);
-    } else if (event === DATA) {
-      if (chunked) chunkHead(writer, parser.dataEnd - parser.dataStart);
-      writer.copy(bytes, parser.dataStart, parser.dataEnd);
-      if (chunked) writer.crlf();
-    } else {
-      if (event === END && chunked) writeLastChunk(writer, parser.trailers);
-      assert(event === END || event === FAULT || event === NEED_MORE);
-      return latin1(writer.bytes, 0, writer.length);
-    }
-  }
-}
 
 test("the corpus is large, and its names are unique", () => {
   assert(corpus.length >= 800, `${corpus.length} cases`);
@@ -78,7 +45,7 @@ describe("requests that servers could read in two ways", () => {
 
   test("leave nothing that a backend would take for a complete request", () => {
     each("refuse", (wire) => {
-      const { messages } = llhttpRequests(forwarded(wire));
+      const { messages } = llhttpRequests(forwardedRequest(wire));
       assert(!messages.some(({ complete }) => complete));
     });
   });
@@ -102,7 +69,7 @@ describe("requests that are only odd", () => {
     each("forward", (wire) => {
       const [ours] = readRequests(wire).requests;
       assert(ours !== undefined && llhttpMethods.has(ours.method));
-      const { messages, error } = llhttpRequests(forwarded(wire));
+      const { messages, error } = llhttpRequests(forwardedRequest(wire));
       assert.equal(error, null);
       assert.equal(messages.length, 1);
       assert(messages[0]?.complete);

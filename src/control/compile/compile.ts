@@ -1,0 +1,148 @@
+/**
+ * From a checked configuration to a snapshot: every default filled in, every row of shared memory given,
+ * hashed. The same configuration gives the same snapshot.
+ */
+
+import { type Diagnostic, sortDiagnostics } from "#config/diagnostic.ts";
+import type { SourceMap } from "#config/source-map.ts";
+import type { Config } from "#config/types.ts";
+import { EndpointTable } from "#model/shared/endpoint-table.ts";
+import { MetricsTable } from "#model/shared/metrics-table.ts";
+import type { ModuleData, RouteData, SnapshotData, UpstreamData } from "#model/snapshot.ts";
+import { hashOf } from "./hash.ts";
+import { checkRegexes } from "./regexes.ts";
+import { compileRoutes, hasInlineFilter, type UnplacedRoute } from "./routes.ts";
+import { findShadowed } from "./shadowed.ts";
+import type { SlotAllocator } from "./slots.ts";
+import { compileUpstream, type UnplacedUpstream } from "./upstreams.ts";
+
+/** Rows of endpoints in shared memory. */
+export const ENDPOINT_SLOTS: number = EndpointTable.SLOTS;
+/** Rows of routes in shared memory; routes that find none share one behind these. */
+export const ROUTE_SLOTS: number = MetricsTable.ROUTES;
+
+/** What compiling needs besides the configuration. */
+export interface CompileOptions {
+  /** Where each part was written, for diagnostics. */
+  readonly sources: SourceMap;
+  /** Number of this configuration in the life of the process, from 1. */
+  readonly generation: number;
+  /** `file:` URL of a configuration that is a module, else null. */
+  readonly module: string | null;
+  /** What `Via` calls this instance: a token that no other process has. */
+  readonly instance: string;
+  /** The form of the access log where the configuration says `auto`. */
+  readonly accessLog: "json" | "pretty" | "off";
+  /** Rows of endpoints and routes, kept from one configuration to the next. */
+  readonly slots: Slots;
+}
+
+/** The allocators of one process. */
+export interface Slots {
+  readonly endpoints: SlotAllocator;
+  readonly routes: SlotAllocator;
+}
+
+/** What has a row in a snapshot, for `SlotAllocator.retain`. */
+export interface SlotKeys {
+  readonly endpoints: readonly string[];
+  readonly routes: readonly string[];
+}
+
+/** The outcome of compiling. */
+export type Compiled =
+  | {
+      readonly ok: true;
+      readonly snapshot: SnapshotData;
+      readonly keys: SlotKeys;
+      readonly warnings: readonly Diagnostic[];
+    }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Compiles a configuration. The rows that it takes are its own until `retain` says otherwise. */
+export function compile(config: Config, options: CompileOptions): Compiled {
+  const { sources, slots } = options;
+  const errors = checkRegexes(config, sources);
+  if (errors.length > 0) return { ok: false, diagnostics: sortDiagnostics(errors) };
+  const upstreams = config.upstreams.map((upstream) => compileUpstream(upstream, config));
+  const placed = placeUpstreams(upstreams, slots.endpoints);
+  if (placed === null) return { ok: false, diagnostics: [tooManyEndpoints(sources)] };
+  const module = moduleOf(config, options);
+  const routes = compileRoutes(config.routes, {
+    upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
+    code: module === null ? "" : `${module.url} ${module.generation}`,
+  });
+  const content: Omit<SnapshotData, "generation" | "hash"> = {
+    listeners: config.listen.map(({ text, address }) => ({ id: text, address })),
+    upstreams: placed,
+    routes: placeRoutes(routes, slots.routes),
+    trustedProxies: config.trustedProxies.map((block) => block.text),
+    timeouts: connectionTimeouts(config),
+    limits: { connections: config.limits.connections },
+    log: { access: config.log.access === "auto" ? options.accessLog : config.log.access },
+    instance: options.instance,
+    forwarded: config.forwarded,
+    module,
+  };
+  return {
+    ok: true,
+    snapshot: { generation: options.generation, hash: hashOf(content), ...content },
+    keys: {
+      endpoints: upstreams.flatMap(({ endpoints }) => endpoints.map(({ key }) => key)),
+      routes: routes.map(({ key }) => key),
+    },
+    warnings: sortDiagnostics(findShadowed(content.routes, sources)),
+  };
+}
+
+/** @returns null if there are not enough rows */
+function placeUpstreams(
+  upstreams: readonly UnplacedUpstream[],
+  slots: SlotAllocator,
+): UpstreamData[] | null {
+  let isFull = false;
+  const placed = upstreams.map((upstream) => ({
+    ...upstream,
+    endpoints: upstream.endpoints.map(({ key, ...endpoint }) => {
+      const slot = slots.allocate(key);
+      if (slot < 0) isFull = true;
+      return { slot, ...endpoint };
+    }),
+  }));
+  return isFull ? null : placed;
+}
+
+function placeRoutes(routes: readonly UnplacedRoute[], slots: SlotAllocator): RouteData[] {
+  return routes.map(({ key, ...route }) => {
+    const slot = slots.allocate(key);
+    return { slot: slot < 0 ? MetricsTable.OTHER_ROUTE : slot, ...route };
+  });
+}
+
+function tooManyEndpoints(sources: SourceMap): Diagnostic {
+  return sources.diagnostic(
+    "error",
+    ["upstreams"],
+    "there are more endpoints than can be kept track of",
+    `at most ${ENDPOINT_SLOTS}, those of earlier configurations that are still in use included`,
+    "key",
+  );
+}
+
+/** Workers import the module only if a route needs it; then each generation is another one, as its code may be. */
+function moduleOf(config: Config, { module, generation }: CompileOptions): ModuleData | null {
+  return module !== null && config.routes.some(hasInlineFilter)
+    ? { url: module, generation }
+    : null;
+}
+
+function connectionTimeouts({ timeouts, limits }: Config): SnapshotData["timeouts"] {
+  return {
+    head: timeouts.head,
+    bodyIdle: timeouts.bodyIdle,
+    bodyRate: limits.bodyRate,
+    bodyGrace: timeouts.bodyGrace,
+    keepAlive: timeouts.keepAlive,
+    write: timeouts.write,
+  };
+}

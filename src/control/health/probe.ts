@@ -1,0 +1,83 @@
+import { type ClientRequest, request } from "node:http";
+
+import type { EndpointAddress, HealthData } from "#model/snapshot.ts";
+
+/** What one check has shown. */
+export interface ProbeResult {
+  readonly healthy: boolean;
+  /** For people: `answered 503`, `connect ECONNREFUSED 127.0.0.1:9001`. */
+  readonly detail: string;
+}
+
+/** What one check asks. */
+export interface ProbeTarget {
+  /** Tried in this order until one takes the connection. */
+  readonly addresses: readonly EndpointAddress[];
+  /** Host to send. */
+  readonly host: string;
+  readonly health: HealthData;
+}
+
+/** Makes one check; never rejects. Aborting `signal` ends it. */
+export type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>;
+
+/** One GET on a connection of its own, within `health.timeout` for everything but the body, which is not read. */
+export const httpProbe: Probe = async (target, signal) => {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(target.health.timeout)]);
+  let last: ProbeResult = { healthy: false, detail: "its name does not resolve" };
+  for (const address of target.addresses) {
+    const attempt = await ask(address, target, limit);
+    if (attempt.connected || limit.aborted) return attempt;
+    last = attempt;
+  }
+  return last;
+};
+
+function ask(
+  address: EndpointAddress,
+  { host, health }: ProbeTarget,
+  signal: AbortSignal,
+): Promise<ProbeResult & { readonly connected: boolean }> {
+  const { promise, resolve } = Promise.withResolvers<
+    ProbeResult & { readonly connected: boolean }
+  >();
+  let connected = false;
+  const fail = (error: Error): void => {
+    const detail = signal.aborted ? `no answer within ${health.timeout} ms` : error.message;
+    resolve({ healthy: false, detail, connected });
+  };
+  let outgoing: ClientRequest;
+  try {
+    outgoing = request({
+      ...(address.kind === "unix"
+        ? { socketPath: address.path }
+        : { host: address.host, port: address.port }),
+      agent: false,
+      method: "GET",
+      path: health.path,
+      headers: { host, "user-agent": "sluice-health", connection: "close" },
+      signal,
+    });
+  } catch (error) {
+    // A path or host that node:http refuses to send.
+    return Promise.resolve({
+      healthy: false,
+      detail: error instanceof Error ? error.message : String(error),
+      connected: true,
+    });
+  }
+  outgoing.on("socket", (socket) => socket.once("connect", () => (connected = true)));
+  outgoing.on("error", fail);
+  outgoing.on("response", (response) => {
+    const status = response.statusCode ?? 0;
+    response.on("error", () => undefined);
+    response.destroy();
+    resolve({
+      healthy: health.expect.some(([from, to]) => status >= from && status <= to),
+      detail: `answered ${status}`,
+      connected: true,
+    });
+  });
+  outgoing.end();
+  return promise;
+}

@@ -1,0 +1,166 @@
+/** What would be done to a request on its way: filters, fields of the proxy, and what is sent in the end. */
+
+import { ByteWriter } from "#core/bytes/writer.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
+import { FilterRun } from "#dataplane/filter/run.ts";
+import { prepareRequestFields } from "#dataplane/forward/request-fields.ts";
+import type { LinkedFilter, LinkedRoute, LinkedSnapshot } from "#dataplane/linked.ts";
+import type { Plan } from "#dataplane/plan.ts";
+import { writeRequestHead } from "#protocol/http1/serializer.ts";
+import type { LocalResponse } from "#sdk/filter.ts";
+import type { ReadyRequest } from "./request.ts";
+
+/** A field, or a part of the request line, before and after. Several fields of one name stand together. */
+export interface Edit {
+  /** `target`, `host`, or `header x-beta`. */
+  readonly what: string;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/** What a filter does to this request. */
+export interface FilterResult {
+  readonly name: string;
+  readonly place: string;
+  /**
+   * `ran`: it was run, and `edits` is what it did. `would run`: what it does depends on more than the request.
+   * `not reached`: one before it has answered.
+   */
+  readonly outcome: "ran" | "answered" | "would reset" | "failed" | "would run" | "not reached";
+  readonly edits: readonly Edit[];
+  /** Why it failed; "" if it did not. */
+  readonly problem: string;
+}
+
+/** What the filters of a route come to. */
+export interface FilterEffects {
+  readonly filters: readonly FilterResult[];
+  /** The answer of a filter, in the place of the backend's. */
+  readonly answer: LocalResponse | null;
+}
+
+/** The id that stands for the one each request gets. */
+const REQUEST_ID = "(made for each request)";
+
+/** Runs the filters that depend on the request alone; `request.head` and `plan` are changed as they say. */
+export async function runFilters(
+  route: LinkedRoute,
+  request: ReadyRequest,
+  plan: Plan,
+): Promise<FilterEffects> {
+  const results: FilterResult[] = [];
+  let answer: LocalResponse | null = null;
+  let isOver = false;
+  for (const filter of route.filters.all) {
+    const { name, place } = filter;
+    const result = { name, place, edits: [], problem: "" };
+    if (isOver) {
+      results.push({ ...result, outcome: "not reached" });
+    } else if (!filter.pure) {
+      results.push({ ...result, outcome: "would run" });
+    } else {
+      const before = stateOf(request.head.headers, plan);
+      const decision = await runOne(filter, route, request, plan);
+      const edits = difference(before, stateOf(request.head.headers, plan));
+      isOver = decision.kind !== "continue";
+      if (decision.kind === "respond") answer = decision.response;
+      const problem = decision.kind === "failed" ? decision.fault.detail : "";
+      results.push({ ...result, outcome: OUTCOMES[decision.kind], edits, problem });
+    }
+  }
+  return { filters: results, answer };
+}
+
+type Decision = Awaited<ReturnType<FilterRun["requestHead"]>>;
+
+const OUTCOMES: Readonly<Record<Decision["kind"], FilterResult["outcome"]>> = {
+  continue: "ran",
+  respond: "answered",
+  reset: "would reset",
+  failed: "failed",
+};
+
+/** One filter, by the code that runs all of them in the data plane. */
+async function runOne(
+  filter: LinkedFilter,
+  route: LinkedRoute,
+  { head, scheme, clientIp }: ReadyRequest,
+  plan: Plan,
+): Promise<Decision> {
+  const alone: LinkedRoute = {
+    ...route,
+    filters: {
+      all: [filter],
+      requestHead: filter.filter.onRequestHead === undefined ? [] : [0],
+      requestData: [],
+      responseHead: [],
+      end: [],
+    },
+  };
+  const subject = {
+    request: head,
+    plan,
+    scheme,
+    clientIp,
+    requestId: "",
+    response: null,
+    local: false,
+  };
+  return new FilterRun(subject, alone).requestHead();
+}
+
+/** What the proxy itself changes in the request that the filters have left, by writing it as it would be sent. */
+export function ownEdits(
+  snapshot: LinkedSnapshot,
+  { head, scheme, peer, trusted }: ReadyRequest,
+  plan: Plan,
+  host: string,
+): Edit[] {
+  const before = stateOf(head.headers, plan);
+  const client = { peerAddress: peer, scheme, localPort: scheme === "https" ? 443 : 80 };
+  prepareRequestFields({ client, request: head, plan, snapshot, requestId: REQUEST_ID }, trusted);
+  const writer = new ByteWriter(4096);
+  const framing = head.framing === "close" ? "none" : head.framing;
+  const connection = head.upgrade === "" ? "keep-alive" : "upgrade";
+  writeRequestHead(writer, head, plan.target, host, framing, head.contentLength, connection, false);
+  const [, ...lines] = new TextDecoder("latin1").decode(writer.view()).split("\r\n");
+  const after = new Map([["target", [plan.target]]]);
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon > 0) add(after, line.slice(0, colon), line.slice(colon + 1).trim());
+  }
+  // Host is a decision of its own, and told as one.
+  for (const state of [before, after]) state.delete("header host");
+  before.delete("host");
+  return difference(before, after);
+}
+
+type State = Map<string, string[]>;
+
+function stateOf(headers: HeaderList, plan: Plan): State {
+  const state: State = new Map([
+    ["target", [plan.target]],
+    ["host", [plan.host]],
+  ]);
+  for (const [name, value] of headers) add(state, name, value);
+  return state;
+}
+
+function add(state: State, name: string, value: string): void {
+  const key = `header ${name.toLowerCase()}`;
+  const values = state.get(key);
+  if (values === undefined) state.set(key, [value]);
+  else values.push(value);
+}
+
+function difference(before: State, after: State): Edit[] {
+  const edits: Edit[] = [];
+  for (const what of new Set([...before.keys(), ...after.keys()])) {
+    const old = before.get(what) ?? [];
+    const now = after.get(what) ?? [];
+    if (old.join("\n") !== now.join("\n") || old.length !== now.length) {
+      edits.push({ what, before: old, after: now });
+    }
+  }
+  return edits;
+}

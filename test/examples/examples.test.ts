@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { WebSocket, WebSocketServer } from "ws";
+import { startSluice } from "../harness/sluice.ts";
+import { type Told, example, startBackend, telling } from "./example.ts";
+
+const root = join(import.meta.dirname, "../..");
+const LISTEN = { ":8080": "127.0.0.1:0" };
+
+test("every example has a configuration, a README that names it, and a test", () => {
+  const folder = join(import.meta.dirname, "../../examples");
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .toSorted();
+  assert.deepEqual(names, ["demo", "one-app", "two-apps-by-path", "websocket"]);
+  for (const name of names) {
+    const files = ["sluice.yaml", "sluice.config.ts"];
+    const file = files.find((each) => existsSync(join(folder, name, each)));
+    assert.ok(file !== undefined, name);
+    const readme = readFileSync(join(folder, name, "README.md"), "utf8");
+    assert.ok(readme.includes(name === "demo" ? file : `examples/${name}/${file}`), name);
+  }
+});
+
+test("the compiler accepts the examples in TypeScript", () => {
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const { stdout, status } = spawnSync(process.execPath, [tsc, "-p", join(root, "examples")], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stdout);
+});
+
+test("one-app: everything goes to the app, which sees who asked", async (t) => {
+  const app = await startBackend(t, telling("app"));
+  const config = example("one-app/sluice.yaml", { ...LISTEN, "http://localhost:3000": app.url });
+  const sluice = await startSluice(t, { files: { "sluice.yaml": config } });
+
+  const response = await fetch(`${sluice.url}/any/path?x=1`);
+  assert.equal(response.status, 200);
+  const told = (await response.json()) as Told;
+  assert.equal(told.url, "/any/path?x=1");
+  assert.equal(told.headers["host"], new URL(sluice.url).host);
+  assert.equal(told.headers["x-forwarded-for"], "127.0.0.1");
+  assert.equal(told.headers["x-forwarded-proto"], "http");
+  assert.match(told.headers["via"] ?? "", /^1\.1 /);
+  await sluice.said(new RegExp(told.headers["x-request-id"] ?? assert.fail()));
+  await sluice.stop();
+});
+
+test("two-apps-by-path: the API without its prefix, a redirect, and the rest", async (t) => {
+  const web = await startBackend(t, telling("web"));
+  const apis = await Promise.all(["api 1", "api 2"].map((name) => startBackend(t, telling(name))));
+  const config = example("two-apps-by-path/sluice.yaml", {
+    ...LISTEN,
+    "http://localhost:3000": web.url,
+    "http://localhost:4000": apis[0]?.url ?? "",
+    "http://localhost:4001": apis[1]?.url ?? "",
+  });
+  const sluice = await startSluice(t, { files: { "sluice.yaml": config } });
+  const get = (path: string): Promise<Response> => fetch(sluice.url + path, { redirect: "manual" });
+  const told = async (path: string): Promise<Told> => (await (await get(path)).json()) as Told;
+
+  const api = await told("/api/users?x=1");
+  assert.match(api.name, /^api/);
+  assert.equal(api.url, "/users?x=1");
+  assert.equal(api.headers["x-forwarded-prefix"], "/api");
+  assert.equal((await get("/api/users")).headers.has("x-powered-by"), false);
+
+  assert.equal((await told("/apix")).name, "web");
+  assert.equal((await told("/")).name, "web");
+  assert.equal((await get("/")).headers.get("x-powered-by"), "node");
+
+  const moved = await get("/v0/users/7?x=1");
+  assert.equal(moved.status, 308);
+  assert.equal(moved.headers.get("location"), "/api/users/7?x=1");
+  await moved.body?.cancel();
+
+  const large = await fetch(`${sluice.url}/api/users`, {
+    method: "POST",
+    body: new Uint8Array(10 * 1024 * 1024 + 1),
+  });
+  assert.equal(large.status, 413);
+  await large.body?.cancel();
+  await sluice.stop();
+});
+
+test("websocket: a socket on its route, none on the others", async (t) => {
+  const app = await startBackend(t, telling("chat"));
+  const sockets = new WebSocketServer({ server: app.server });
+  t.after(() => sockets.close());
+  sockets.on("connection", (socket) => {
+    socket.on("message", (data: Buffer) => socket.send(`echo ${data.toString()}`));
+  });
+  const config = example("websocket/sluice.config.ts", {
+    ...LISTEN,
+    "http://localhost:3000": app.url,
+  });
+  const sluice = await startSluice(t, { files: { "sluice.config.ts": config } });
+  const base = sluice.url.replace("http", "ws");
+
+  const socket = new WebSocket(`${base}/chat`);
+  await once(socket, "open");
+  socket.send("hello");
+  const [message] = (await once(socket, "message")) as [Buffer];
+  assert.equal(message.toString(), "echo hello");
+  socket.close();
+  await once(socket, "close");
+
+  const refused = new WebSocket(`${base}/other`);
+  const [error] = (await once(refused, "error")) as [Error];
+  assert.match(error.message, /Unexpected server response: 200/);
+  assert.equal(((await (await fetch(`${sluice.url}/other`)).json()) as Told).name, "chat");
+  await sluice.stop();
+});

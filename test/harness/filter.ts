@@ -1,0 +1,164 @@
+/**
+ * A filter on a made-up exchange, without sockets: its options are read by its schema as from a configuration, cross to
+ * the "worker" as a structured clone, and its hooks run through the data plane's own chain and view.
+ */
+
+import assert from "node:assert/strict";
+import { normalise, splitTarget } from "../../src/core/http/path.ts";
+import { type BodyFraming, RequestHead, ResponseHead } from "../../src/core/http/message.ts";
+import type { Decision } from "../../src/dataplane/decision.ts";
+import { FilterRun } from "../../src/dataplane/filter/run.ts";
+import type { FilterSubject } from "../../src/dataplane/filter/view.ts";
+import type { LinkedRoute } from "../../src/dataplane/linked.ts";
+import { Plan } from "../../src/dataplane/plan.ts";
+import { FILTERS } from "../../src/filters/runtime.ts";
+import { FILTER_SCHEMAS } from "../../src/filters/schemas.ts";
+import { linkFilters } from "../../src/link/filters.ts";
+import type { FilterData } from "../../src/model/snapshot.ts";
+import type { FilterSchema } from "../../src/sdk/config.ts";
+import type { LocalResponse, RequestView } from "../../src/sdk/index.ts";
+
+/** The name of a built-in filter. */
+export type FilterName = keyof typeof FILTER_SCHEMAS;
+
+/** Fields of a message: name and value. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/** A request as a test makes it up; everything has a default. */
+export interface FakeRequest {
+  readonly method?: string;
+  readonly target?: string;
+  readonly host?: string;
+  readonly scheme?: string;
+  readonly headers?: Fields;
+  readonly clientIp?: string;
+  readonly requestId?: string;
+  readonly route?: string;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly framing?: BodyFraming;
+  readonly contentLength?: number;
+}
+
+/** What the schema makes of options as they are written. Throws the sentences of what it refuses. */
+export function readOptions(name: FilterName, written: unknown): unknown {
+  const { schema }: FilterSchema = FILTER_SCHEMAS[name];
+  const result = schema.safeParse(written);
+  if (result.success) return structuredClone(result.data);
+  throw new Error(sentences(result.error.issues).join("\n"));
+}
+
+/** Messages of the innermost issues: those of a union's forms instead of its own. */
+function sentences(issues: readonly object[]): string[] {
+  return issues.flatMap((issue) => {
+    const {
+      message,
+      errors,
+      issues: inner,
+    } = issue as {
+      message: string;
+      errors?: readonly (readonly object[])[];
+      issues?: readonly object[];
+    };
+    const nested = inner ?? errors?.flat();
+    return nested === undefined ? [message] : sentences(nested);
+  });
+}
+
+/** One exchange on a route with these filters, in the order written: `{ stripPrefix: "/api" }`. */
+export function startExchange(
+  use: readonly Partial<Record<FilterName, unknown>>[],
+  request: FakeRequest = {},
+): FakeExchange {
+  return new FakeExchange(
+    use.flatMap((step) =>
+      (Object.entries(step) as [FilterName, unknown][]).map(([name, written], index) => ({
+        kind: "built-in" as const,
+        name,
+        place: `routes[0].use[${index}]`,
+        config: readOptions(name, written),
+      })),
+    ),
+    request,
+  );
+}
+
+/** An exchange on its way through the filters of a route. */
+export class FakeExchange implements FilterSubject {
+  readonly request: RequestHead = new RequestHead();
+  readonly plan: Plan = new Plan();
+  readonly scheme: string;
+  readonly clientIp: string;
+  readonly requestId: string;
+  response: ResponseHead | null = null;
+  local = false;
+  readonly #run: FilterRun;
+
+  constructor(filters: readonly FilterData[], fake: FakeRequest) {
+    const { request, plan } = this;
+    const target = fake.target ?? "/";
+    const { path, query } = splitTarget(target);
+    request.method = fake.method ?? "GET";
+    request.target = target;
+    request.authority = fake.host ?? "example.com";
+    request.framing = fake.framing ?? "none";
+    request.contentLength = fake.contentLength ?? -1;
+    for (const [name, value] of fake.headers ?? []) request.headers.append(name, value);
+    plan.target = target;
+    plan.host = request.authority;
+    plan.path = target === "*" ? "*" : (normalise(path) ?? assert.fail(`${path} is no path`));
+    plan.query = query ?? "";
+    for (const [name, value] of Object.entries(fake.params ?? {})) plan.params.set(name, value);
+    this.scheme = fake.scheme ?? "http";
+    this.clientIp = fake.clientIp ?? "192.0.2.7";
+    this.requestId = fake.requestId ?? "id-1";
+    const chain = linkFilters(filters, { filters: FILTERS, inline: () => null });
+    const route: Pick<LinkedRoute, "name" | "filters"> = {
+      name: fake.route ?? "shop",
+      filters: chain,
+    };
+    // A run reads nothing else of a route.
+    this.#run = new FilterRun(this, route as LinkedRoute);
+  }
+
+  /** The request as the filters see it. */
+  get view(): RequestView {
+    return this.#run.request;
+  }
+
+  /** Runs the request hooks. */
+  requestHead(): Decision {
+    const decision = this.#run.requestHead();
+    assert.ok(!(decision instanceof Promise), "built-in filters do not wait");
+    return decision;
+  }
+
+  /** Runs the request hooks, all of which have to let the request pass. */
+  pass(): this {
+    assert.deepEqual(this.requestHead(), { kind: "continue" });
+    return this;
+  }
+
+  /** Runs the request hooks, one of which has to answer. */
+  answer(): LocalResponse {
+    const decision = this.requestHead();
+    assert.equal(decision.kind, "respond");
+    return decision.kind === "respond" ? decision.response : assert.fail();
+  }
+
+  /** Shows the filters a piece of the body. */
+  data(chunk: Uint8Array): Decision {
+    return this.#run.requestData(chunk);
+  }
+
+  /** Runs the response hooks over an answer with these fields. */
+  respond(status: number, fields: Fields): ResponseHead {
+    const head = new ResponseHead();
+    head.status = status;
+    for (const [name, value] of fields) head.headers.append(name, value);
+    this.response = head;
+    const decision = this.#run.responseHead();
+    assert.ok(!(decision instanceof Promise), "built-in filters do not wait");
+    assert.deepEqual(decision, { kind: "continue" });
+    return head;
+  }
+}

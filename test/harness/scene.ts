@@ -1,0 +1,82 @@
+/**
+ * A client, a proxy and a backend for one test. When the test is over, everything is closed, and it fails if
+ * the proxy left anything behind: a connection to the backend that it neither uses nor keeps for use, or a gauge
+ * that is not back at zero.
+ */
+
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { connectTo } from "./client.ts";
+import { startOrigin, type Origin, type Script } from "./origin.ts";
+import { startProxy, type ProxyOptions, type TestProxy } from "./proxy.ts";
+import type { Wire } from "./wire.ts";
+
+/** What a scene has. */
+export interface Scene {
+  readonly proxy: TestProxy;
+  readonly origin: Origin;
+  /** A new connection to the proxy. */
+  client(): Promise<Wire>;
+  /** Sends a request on a new connection to the proxy; both ends of it. */
+  exchange(request: string): Promise<{ client: Wire; backend: Wire }>;
+}
+
+/** Options of a scene; the backend is added unless there are others. */
+export interface SceneOptions extends ProxyOptions {
+  /** What the backend does; without it, the test does it. */
+  readonly script?: Script;
+}
+
+/** No single step of a scene takes longer than this; a scene that hangs says so soon, in milliseconds. */
+const HANGS_AFTER = 20_000;
+
+/** Defines a test that plays in a scene. */
+export function scene(
+  name: string,
+  options: SceneOptions | ((origin: Origin) => SceneOptions | Promise<SceneOptions>),
+  play: (scene: Scene, context: TestContext) => Promise<void>,
+): void {
+  void test(name, { timeout: HANGS_AFTER }, (context) => playScene(options, play, context));
+}
+
+/** Plays one scene inside a test. */
+export async function playScene(
+  options: SceneOptions | ((origin: Origin) => SceneOptions | Promise<SceneOptions>),
+  play: (scene: Scene, context: TestContext) => Promise<void>,
+  context: TestContext,
+): Promise<void> {
+  const script = typeof options === "function" ? undefined : options.script;
+  const origin = await startOrigin(script);
+  const chosen = typeof options === "function" ? await options(origin) : options;
+  const proxy = await startProxy({ backends: [origin.port], ...chosen });
+  const clients: Wire[] = [];
+  const client = async (): Promise<Wire> => {
+    const wire = await connectTo(proxy.port);
+    clients.push(wire);
+    return wire;
+  };
+  const exchange: Scene["exchange"] = async (text) => {
+    const wire = await client();
+    wire.send(text);
+    return { client: wire, backend: await origin.connection() };
+  };
+  let settled = false;
+  try {
+    await play({ proxy, origin, client, exchange }, context);
+    settled = true;
+  } finally {
+    for (const wire of clients) wire.socket.destroy();
+    if (settled) await settle(proxy, origin);
+    await proxy.close();
+    await origin.close();
+  }
+}
+
+/** Waits until no exchange is under way; then every connection to the backend is one that is kept for use. */
+async function settle(proxy: TestProxy, origin: Origin): Promise<void> {
+  while (proxy.worker.totals().exchanges > 0) await proxy.nextRecord();
+  const { endpoints } = proxy;
+  assert.equal(endpoints.inFlight(0), 0, "no request is counted as under way");
+  assert.equal(endpoints.connections(0), endpoints.idle(0), "connections are either used or idle");
+  await origin.openAtMost(endpoints.idle(0));
+}
