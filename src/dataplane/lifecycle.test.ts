@@ -171,7 +171,7 @@ test("pipelined requests get their own answers in order, whatever pieces the byt
           { kind: "address", address: ORIGIN },
           {
             onConnection: (connection) => (connection.handler = new Origin()),
-            onAcceptFailure: assert.fail,
+            onAcceptFailure: () => assert.fail(),
           },
         );
         const proxy = await startProxy({ backends: [ORIGIN], transport: network.transport() });
@@ -209,7 +209,7 @@ test("a client that leaves at any byte of its request or its answer takes nothin
           { kind: "address", address: ORIGIN },
           {
             onConnection: (connection) => (connection.handler = new Tolerant()),
-            onAcceptFailure: assert.fail,
+            onAcceptFailure: () => assert.fail(),
           },
         );
         const proxy = await startProxy({ backends: [ORIGIN], transport: network.transport() });

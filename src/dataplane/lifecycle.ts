@@ -243,7 +243,7 @@ export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, T
     this.#context.log("info", "retry", FAILURES[fault.code].sentence, {
       requestId: exchange.requestId,
       endpoint: failed.endpoint.name,
-      code: fault.code,
+      failure: fault.code,
       detail: fault.detail,
     });
     // A dead reused connection says nothing about the endpoint: at once, over a new one.

@@ -14,9 +14,13 @@ import {
   parseBytes,
   parseDuration,
 } from "#core/units.ts";
+import { normalise } from "#core/http/path.ts";
+import { type FieldSide, parseEditableField } from "./field-rules.ts";
+import { type Template, parseTemplate, staticText } from "./template.ts";
 
 export { z };
-export type { Bytes, BytesPerSecond, Milliseconds, Parsed };
+export { parseTemplate, staticText };
+export type { Bytes, BytesPerSecond, FieldSide, Milliseconds, Parsed, Template };
 
 /** How a filter's options are written. */
 export interface FilterSchema<Options = unknown, Written = unknown> {
@@ -104,6 +108,31 @@ export function headerValue(): z.ZodType<string, string> {
   return text(parseHeaderValue, { expected: "a header value", example: "blue" });
 }
 
+/**
+ * The name of a field that a filter is to change: not one of those that the proxy writes itself. The spelling is kept.
+ * As the key of a mapping, use it as it is; it never changes the text.
+ */
+export function editableHeader(side: FieldSide): z.ZodType<string, string> {
+  return text((written) => parseEditableField(written, side), {
+    expected: "a header name",
+    example: "X-Team",
+  });
+}
+
+/** A field value with placeholders (`{client_ip}`; see `template.ts`). */
+export function headerTemplate(): z.ZodType<Template, string> {
+  const parse = (written: string): Parsed<Template> => {
+    const value = parseHeaderValue(written);
+    return value.ok ? parseTemplate(value.value) : value;
+  };
+  return text(parse, { expected: "a header value in quotes", example: "{client_ip}" });
+}
+
+/** The beginning of a path, up to a segment's end: `/api`. Unreserved characters and dot segments resolved. */
+export function pathPrefix(): z.ZodType<string, string> {
+  return text(parsePathPrefix, { expected: "a path", example: "/api" });
+}
+
 /** One value, or a list of them; always a list in the result, which is empty only if `empty` allows it. */
 export function oneOrMany<Output, Input>(
   item: z.ZodType<Output, Input>,
@@ -188,5 +217,25 @@ function parseHeaderValue(written: string): Parsed<string> {
       hint: `write \`${written.trim()}\``,
     };
   }
+  return { ok: true, value: written };
+}
+
+function parsePathPrefix(written: string): Parsed<string> {
+  const refuse = (message: string, hint: string): Parsed<string> => ({ ok: false, message, hint });
+  if (/[*?#{}]/.test(written)) {
+    return refuse(
+      `\`${written}\` is more than the beginning of a path`,
+      "write the path alone, without wildcard, placeholder or query: `/api`",
+    );
+  }
+  const normal = /^\/[!-~]*$/.test(written) ? normalise(written) : null;
+  if (normal === null) return refuse(`\`${written}\` is not a path`, "for example `/api`");
+  if (normal === "/") return refuse("`/` changes nothing", "remove this step, or write `/api`");
+  const wanted = normal.replace(/\/+$/, "");
+  if (/\/\/|\\/.test(wanted) || wanted === "") {
+    return refuse(`\`${written}\` has an empty segment or a backslash`, "for example `/api`");
+  }
+  if (wanted !== written)
+    return refuse(`\`${written}\` is not in its plain form`, `write \`${wanted}\``);
   return { ok: true, value: written };
 }

@@ -29,12 +29,16 @@ const origin = net.createServer({ noDelay: true }, (socket) => {
     pending += bytes.toString("latin1");
     for (let end = endOfRequest(pending); end > 0; end = endOfRequest(pending)) {
       pending = pending.slice(end);
-      if (chance(0.01)) return socket.destroy();
-      if (chance(0.01)) return socket.resetAndDestroy();
+      if (chance(0.02)) {
+        if (chance(0.5)) socket.destroy();
+        else socket.resetAndDestroy();
+        return;
+      }
       const size = random.int(20_000);
       if (chance(0.02)) {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size + 10}\r\n\r\n${"x".repeat(size)}`);
-        return socket.end();
+        socket.end();
+        return;
       }
       if (chance(0.5)) {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${"x".repeat(size)}`);

@@ -90,7 +90,7 @@ test("a commit that is refused closes the listeners that were opened for it", as
 });
 
 test("jobs run one after the other, and requests that wait for the same are one", async () => {
-  const queue = new ApplyQueue<number>();
+  const queue = new ApplyQueue();
   const gate = Promise.withResolvers<void>();
   let runs = 0;
   let together = 0;
@@ -109,7 +109,7 @@ test("jobs run one after the other, and requests that wait for the same are one"
 });
 
 test("a job that fails does not keep the next from running", async () => {
-  const queue = new ApplyQueue<number>();
+  const queue = new ApplyQueue();
   const failed = queue.submit(null, () => Promise.reject(new Error("no")));
   const next = queue.submit(null, () => Promise.resolve(1));
   await assert.rejects(failed, /no/);

@@ -36,6 +36,8 @@ class Side implements ConnectionHandler {
 
   /** Passes bytes of this side to the other; ownership passes. */
   send(slice: Slice): void {
+    // What still comes after the end was decided has nowhere to go.
+    if (this.#tunnel.closing) return slice.release();
     this.bytes += slice.length;
     this.#tunnel.touch();
     const flowing = this.peer!.connection.write([slice]);
@@ -74,6 +76,8 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
   readonly #idle: number;
   readonly #stall: number;
   #open = 2;
+  /** Nothing is passed on any more. */
+  closing = false;
   #end: FailureCode | null = null;
 
   /**
@@ -137,6 +141,7 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
 
   /** Ends both sides in an orderly way, what is queued is still sent. */
   close(): void {
+    this.closing = true;
     this.#client.connection.close();
     this.#backend.connection.close();
   }
@@ -150,6 +155,7 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
   sideClosed(side: Side, fault: TransportFailure | null): void {
     this.#open--;
     if (this.#open > 0) {
+      this.closing = true;
       if (fault === null) side.peer!.connection.close();
       else side.peer!.connection.abort();
       return;

@@ -105,7 +105,7 @@ export class Http1Connection
 
   /** Closes it now if nothing is being asked or answered, else after the answer that is under way. */
   drain(): void {
-    if (this.#reading === "idle") this.#connection.close();
+    if (this.#reading === "idle") this.#closeUnused();
     else this.#keepAlive = false;
   }
 
@@ -250,10 +250,7 @@ export class Http1Connection
 
   onEnd(): void {
     const exchange = this.#exchange;
-    if (exchange === null) {
-      this.#connection.close();
-      return;
-    }
+    if (exchange === null) return this.#closeUnused();
     // Half-closing is leaving, as nginx and Node take it: nobody waits for this answer.
     this.#reading = "over";
     this.#exchange = null;
@@ -343,6 +340,13 @@ export class Http1Connection
     this.#connection.lingerClose();
   }
 
+  /** Nobody waits for anything here any more. */
+  #closeUnused(): void {
+    this.#reading = "over";
+    this.#cancelTimer();
+    this.#connection.close();
+  }
+
   abort(): void {
     this.#exchange = null;
     this.#reading = "over";
@@ -384,7 +388,7 @@ export class Http1Connection
   // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
 
   onTimer(): void {
-    if (this.#reading === "idle") this.#connection.close();
+    if (this.#reading === "idle") this.#closeUnused();
     else if (this.#reading === "head") this.#refuse("request_head_timeout", "");
   }
 

@@ -1,0 +1,102 @@
+/** Types of the library's public face: what `createProxy` takes, and what a proxy says. */
+
+import type { ShortForm } from "#config/arguments.ts";
+import type { ConfigInput } from "#config/input.ts";
+import type { FILTER_SCHEMAS } from "#filters/schemas.ts";
+
+/** The name of a configuration file; undefined: the first of the usual names in the folder. */
+export interface FileSource {
+  readonly configFile: string | undefined;
+}
+
+/** What to run: a file, the short form (`{ to: ["http://localhost:3000"] }`), or the configuration itself. */
+export type ConfigSource = FileSource | ShortForm | ConfigInput<typeof FILTER_SCHEMAS>;
+
+/** How a proxy lives in the program around it. What it does is in its configuration. */
+export interface ProxyOptions {
+  /** Applies changes of the configuration's files by itself. Default: false. */
+  readonly watch?: boolean;
+  /** Folder that relative names begin at. Default: the process's. */
+  readonly directory?: string;
+  /** What `${NAME}` in a configuration refers to. Default: the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** What `log.access: auto` means. Default: "off". */
+  readonly accessLog?: "json" | "pretty" | "off";
+  /** Takes lines of the access log, each with its line break. Default: they go to standard output. */
+  readonly writeAccess?: (lines: string) => void;
+  /** Writes the process's log (starts, reloads, workers that die) as lines. Default: only `log` events. */
+  readonly log?: { readonly write: (line: string) => void; readonly format: "json" | "pretty" };
+  /** Opens the admin listener at its default address also when the configuration has no `admin`. Default: false. */
+  readonly defaultAdmin?: boolean;
+  /** Colours in lines for people. Default: false. */
+  readonly color?: boolean;
+  /** Old-generation heap of each worker thread, in MiB. Default: its share of half the memory, 256 to 4096. */
+  readonly workerHeapMb?: number;
+}
+
+/** Levels of the process's own log, from the least to the most urgent. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** A line of the process's own log. */
+export interface LogEntry {
+  readonly level: LogLevel;
+  /** Stable name of what happened, such as `worker_died`. */
+  readonly code: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** What a reload came to. */
+export type ReloadResult =
+  | {
+      readonly ok: true;
+      /** Number of the configuration that runs now. */
+      readonly generation: number;
+      /** It ran already. */
+      readonly unchanged: boolean;
+      /** For people; "" without any. */
+      readonly warnings: string;
+    }
+  /** The old configuration goes on; the reason is for people and may have several lines. */
+  | { readonly ok: false; readonly reason: string };
+
+/** An address that is listened on. */
+export interface ListeningAddress {
+  /** As configured. */
+  readonly configured: string;
+  /** As it is, with the real port: `http://127.0.0.1:8080`, `unix:/run/sluice.sock`. */
+  readonly url: string;
+}
+
+/** How a proxy is doing. */
+export interface ProxyStatus {
+  readonly ready: boolean;
+  /** Number of the configuration that runs; 0 before the first. */
+  readonly generation: number;
+  readonly workers: {
+    readonly running: number;
+    readonly wanted: number;
+    /** Workers that died since the start. */
+    readonly deaths: number;
+  };
+  /** Connections of clients, requests and tunnels that are under way. */
+  readonly connections: number;
+  readonly exchanges: number;
+  readonly tunnels: number;
+}
+
+/** Events of a proxy and what they carry. */
+export interface ProxyEvents {
+  listening: [addresses: readonly ListeningAddress[]];
+  reload: [result: ReloadResult];
+  /** A worker has died; another takes its place. */
+  workerRestart: [event: { readonly worker: number; readonly reason: string }];
+  log: [entry: LogEntry];
+  /** The proxy cannot go on by itself. */
+  error: [error: Error];
+}
+
+/** The configuration cannot be used; the message holds everything that is wrong with it, for people. */
+export class ConfigError extends Error {
+  override readonly name: string = "ConfigError";
+}

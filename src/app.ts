@@ -1,0 +1,588 @@
+/**
+ * Composition root of the process: the only file that knows every folder. It owns shared memory, listening sockets
+ * and workers, applies configurations, and feeds the workers what changes between them (addresses, health).
+ */
+
+import { randomBytes } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { EventEmitter } from "node:events";
+import { availableParallelism, totalmem } from "node:os";
+
+import type { Admin } from "#admin/admin.ts";
+import type { ConfigOrigin } from "#config/load.ts";
+import type { Config } from "#config/types.ts";
+import { announce, urlOf } from "#control/announce.ts";
+import { Applier } from "#control/apply/apply.ts";
+import { ApplyQueue } from "#control/apply/queue.ts";
+import { type BrokenConfig, ConfigReader, type ReadConfig } from "#control/apply/read.ts";
+import { FileWatch } from "#control/apply/watch.ts";
+import { isWritten } from "#control/compile/places.ts";
+import { Discovery } from "#control/discovery/discovery.ts";
+import { HealthChecker } from "#control/health/health.ts";
+import { httpProbe } from "#control/health/probe.ts";
+import { Rows } from "#control/rows.ts";
+import { Xorshift } from "#core/random.ts";
+import type { DescribedRequest } from "#explain/request.ts";
+import { FILTERS } from "#filters/runtime.ts";
+import { FILTER_SCHEMAS } from "#filters/schemas.ts";
+import { HEALTH } from "#model/shared/endpoint-table.ts";
+import { type SharedTables, clearWorker, openTables, tableSizes } from "#model/shared/tables.ts";
+import type { EndpointData, SnapshotData } from "#model/snapshot.ts";
+import type { WorkerBoot, WorkerPayload, WorkerReport } from "#model/worker.ts";
+import { ListenerSet } from "#process/listeners/listener-set.ts";
+import { allocateMemory } from "#process/memory.ts";
+import { systemScheduler } from "#process/scheduler.ts";
+import { messageOf } from "#process/worker-messages.ts";
+import { type Supervision, type WorkerEvent, WorkerPool } from "#process/workers.ts";
+import {
+  type ControlCounters,
+  Metrics,
+  createControlCounters,
+} from "#telemetry/exposition/metrics.ts";
+import { CONTENT_TYPES, formatFor } from "#telemetry/exposition/text.ts";
+import { processFacts } from "#telemetry/process-facts.ts";
+import { type LogWriter, openLogWriter } from "#telemetry/sinks/log-writer.ts";
+import { createProcessLog, logMessage } from "#telemetry/sinks/process-log.ts";
+import {
+  ConfigError,
+  type ConfigSource,
+  type ListeningAddress,
+  type LogLevel,
+  type ProxyEvents,
+  type ProxyOptions,
+  type ProxyStatus,
+  type ReloadResult,
+} from "./api.ts";
+
+/** How an app runs, with every default filled in. */
+export interface AppOptions extends Required<
+  Omit<ProxyOptions, "writeAccess" | "log" | "workerHeapMb">
+> {
+  readonly source: ConfigSource;
+  readonly writeAccess?: ProxyOptions["writeAccess"];
+  readonly log?: ProxyOptions["log"];
+  readonly workerHeapMb?: number;
+  /** Times of the workers' supervision, where they are not the usual ones. */
+  readonly supervision?: Partial<Supervision>;
+}
+
+/** Longest wait at the start for names to resolve, in ms: after it requests say that they do not. */
+const FIRST_LOOKUP = 3000;
+/** Bounds of a worker's old-generation heap, in MiB, for want of another wish. */
+const HEAP = { least: 256, most: 4096 };
+
+type Process = ReturnType<typeof createProcessLog>;
+
+/** Everything that exists only while the app listens. */
+interface Running {
+  readonly tables: SharedTables;
+  readonly listeners: ListenerSet;
+  readonly pool: WorkerPool;
+  readonly discovery: Discovery;
+  readonly health: HealthChecker;
+  readonly applier: Applier;
+  readonly watch: FileWatch;
+  readonly metrics: Metrics;
+  /** Null when the lines of the access log go elsewhere. */
+  readonly access: LogWriter | null;
+}
+
+/** A reverse proxy inside this process. Made by {@link createApp}. */
+export class App extends EventEmitter<ProxyEvents> {
+  readonly #options: AppOptions;
+  readonly #rows: Rows;
+  readonly #reader: ConfigReader;
+  readonly #queue: ApplyQueue = new ApplyQueue();
+  readonly #counters: ControlCounters = createControlCounters();
+  readonly #log: Process | null;
+  #origin: ConfigOrigin;
+  #read: ReadConfig;
+  #running: Running | null = null;
+  #admin: { readonly configured: string; readonly listener: Admin } | null = null;
+  #listening = false;
+  #closing: Promise<void> | null = null;
+  #readinessAsked = false;
+
+  constructor(options: AppOptions, rows: Rows, reader: ConfigReader, read: ReadConfig) {
+    super();
+    this.#options = options;
+    this.#rows = rows;
+    this.#reader = reader;
+    this.#origin = originOf(options.source);
+    this.#read = read;
+    const { log, color } = options;
+    const { level } = read.config.log;
+    this.#log =
+      log === undefined
+        ? null
+        : createProcessLog({ ...log, level, colour: color, utcOffset: utcOffset() });
+  }
+
+  /** The configuration that runs, or will. */
+  get config(): Config {
+    return this.#read.config;
+  }
+
+  /** Warnings about that configuration, for people; "" without any. */
+  get warnings(): string {
+    return this.#read.text;
+  }
+
+  /** Where connections are accepted; empty while nothing listens. */
+  get addresses(): readonly ListeningAddress[] {
+    return this.#running?.listeners.addresses() ?? [];
+  }
+
+  /** How it is doing now. */
+  get status(): ProxyStatus {
+    const { pool, tables, applier } = this.#running ?? {};
+    const totals = tables?.workers.totals();
+    return {
+      ready: this.#reasons().length === 0,
+      generation: applier?.current?.generation ?? 0,
+      workers: {
+        running: pool?.ready ?? 0,
+        wanted: pool?.count ?? 0,
+        deaths: this.#counters.workerRestarts,
+      },
+      connections: totals?.connections ?? 0,
+      exchanges: totals?.exchanges ?? 0,
+      tunnels: totals?.tunnels ?? 0,
+    };
+  }
+
+  /**
+   * What SIGTERM waits between "not ready" and closing the listeners, in ms: `timeouts.stopDelay` if it is written
+   * or somebody has asked for readiness. Where nobody looks there is nobody to wait for.
+   */
+  get stopDelay(): number {
+    const { config, sources } = this.#read;
+    const wanted = this.#readinessAsked || isWritten(sources, ["timeouts", "stopDelay"]);
+    return wanted ? config.timeouts.stopDelay : 0;
+  }
+
+  /**
+   * Starts the workers and listens.
+   * @throws Error with the reason if an address cannot be bound or the workers refuse the configuration
+   */
+  listen(): Promise<void> {
+    if (this.#listening || this.#closing !== null) {
+      return Promise.reject(new Error("listen can be called once"));
+    }
+    this.#listening = true;
+    // Whoever wants to reload or close meanwhile comes after it.
+    return this.#queue.submit(null, () => this.#listen());
+  }
+
+  /**
+   * Applies the configuration as it is now, or another one. Never rejects: what cannot be applied leaves the old
+   * one running, and the reason is in the result.
+   */
+  reload(source?: ConfigSource): Promise<ReloadResult> {
+    return this.#queue.submit(source === undefined ? "again" : null, async () => {
+      const result = await this.#reload(source === undefined ? this.#origin : originOf(source));
+      this.#counters.lastReloadSuccessful = result.ok;
+      if (!result.ok) {
+        this.#counters.reloadsRefused++;
+        const message = `the old configuration stays in use: ${result.reason}`;
+        this.say("error", "reload_refused", message);
+      } else if (!result.unchanged) {
+        this.#counters.reloadsApplied++;
+        this.say("info", "reloaded", `configuration ${result.generation} is in use`);
+      }
+      this.emit("reload", result);
+      return result;
+    });
+  }
+
+  /**
+   * Stops: not ready at once, listeners closed after `delay` ms (default 0), then what is under way may end within
+   * `drain` ms (default: `timeouts.drain`).
+   */
+  close(times: { readonly delay?: number; readonly drain?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(times.delay ?? 0, times.drain ?? this.config.timeouts.drain);
+    return this.#closing;
+  }
+
+  /** Writes to the process's log. */
+  say(
+    level: LogLevel,
+    code: string,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+  ): void {
+    const entry = { level, code, message, fields };
+    if (this.#log !== null) logMessage(this.#log, entry);
+    this.emit("log", entry);
+  }
+
+  async #listen(): Promise<void> {
+    const running = await this.#assemble();
+    this.#running = running;
+    try {
+      await running.listeners.adopt(this.#options.environment);
+      const applied = await running.applier.apply(this.#read.snapshot);
+      if (!applied.ok) throw new Error(applied.reason);
+      this.#announce(running);
+      await this.#openAdmin(this.#read.config);
+    } catch (error) {
+      await this.#dismantle();
+      throw error;
+    }
+    if (this.#options.watch) await running.watch.watch(this.#read.files);
+    this.emit("listening", this.addresses);
+  }
+
+  async #reload(origin: ConfigOrigin): Promise<ReloadResult> {
+    if (this.#closing !== null) return { ok: false, reason: "the proxy is stopping" };
+    const read = await this.#reader.read(origin);
+    const running = this.#running;
+    // Also a configuration that is wrong is watched: the next change may repair it.
+    if (running !== null && this.#options.watch) await running.watch.watch(read.files);
+    if (!read.ok) return { ok: false, reason: read.text };
+
+    let unchanged = false;
+    if (running !== null) {
+      const applied = await running.applier.apply(read.snapshot);
+      this.#rows.retain(applied.ok ? read.keys : this.#read.keys);
+      if (!applied.ok) return applied;
+      unchanged = applied.unchanged;
+      await this.#adapt(read.config);
+    }
+    this.#origin = origin;
+    this.#read = read;
+    return {
+      ok: true,
+      generation: running?.applier.current?.generation ?? read.snapshot.generation,
+      unchanged,
+      warnings: read.text,
+    };
+  }
+
+  /** What of a configuration concerns the control thread alone. */
+  async #adapt(next: Config): Promise<void> {
+    if (this.#log !== null) this.#log.level = next.log.level;
+    if (next.workers !== this.#read.config.workers) {
+      const message = "another number of workers takes effect at the next start";
+      this.say("warn", "needs_restart", message);
+    }
+    if (next.admin?.text !== this.#admin?.configured) {
+      const before = this.#admin;
+      this.#admin = null;
+      await before?.listener.close();
+      await this.#openAdmin(next).catch((error: unknown) => {
+        this.say("error", "admin", error instanceof Error ? error.message : String(error));
+      });
+    }
+  }
+
+  async #close(delay: number, drain: number): Promise<void> {
+    await this.#queue.idle();
+    const running = this.#running;
+    if (running === null) return;
+    await running.watch.close();
+    if (delay > 0) {
+      await new Promise<void>((resolve) => void systemScheduler.after(delay, resolve));
+    }
+    await running.pool.drain(drain);
+    await this.#dismantle();
+  }
+
+  async #dismantle(): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    running.discovery.stop();
+    running.health.stop();
+    await running.watch.close();
+    await running.pool.stop();
+    await running.listeners.close();
+    await this.#admin?.listener.close();
+    await running.access?.close();
+    this.#admin = null;
+    this.#running = null;
+  }
+
+  async #assemble(): Promise<Running> {
+    const listeners = new ListenerSet();
+    const count = this.#workers(listeners);
+    const memory = allocateMemory(tableSizes(count));
+    const tables = openTables(memory, count, count);
+    this.#rows.tables = tables;
+    const random = new Xorshift(randomBytes(4).readUInt32LE());
+    const pool = this.#pool(count, memory, listeners, random);
+    const discovery = new Discovery({
+      resolve: (host) => lookup(host, { all: true, order: "verbatim" }),
+      scheduler: systemScheduler,
+      random,
+      publish: (changes) => pool.update(changes),
+      log: (level, message, fields) => this.say(level, "name_resolution", message, fields),
+    });
+    const health = new HealthChecker({
+      probe: httpProbe,
+      scheduler: systemScheduler,
+      random,
+      addresses: ({ slot }) => discovery.addresses().get(slot) ?? [],
+      setHealthy: (slot, healthy) =>
+        tables.endpoints.setHealth(slot, healthy ? HEALTH.UP : HEALTH.DOWN),
+      log: (level, message, fields) => this.say(level, "health_check", message, fields),
+    });
+    const access = await this.#openAccessLog();
+    const metrics = new Metrics({
+      tables,
+      control: this.#counters,
+      build: { version: "", node: process.versions.node, transport: "node" },
+      facts: processFacts,
+      wall: Date.now,
+      startedWall: Date.now(),
+      logDropped: () => access?.dropped ?? 0,
+    });
+    const applier = new Applier({
+      workers: pool,
+      listeners,
+      before: async (next) => {
+        discovery.update([...endpointsOf(applier.current), ...endpointsOf(next)]);
+        await Promise.race([
+          discovery.settled(),
+          new Promise<void>((resolve) => void systemScheduler.after(FIRST_LOOKUP, resolve)),
+        ]);
+      },
+      after: (next) => {
+        discovery.update(endpointsOf(next));
+        health.update(next.upstreams);
+        metrics.use(next);
+      },
+      undo: (_next, current) => discovery.update(endpointsOf(current)),
+      payload: (snapshot): WorkerPayload => ({ snapshot, addresses: discovery.addresses() }),
+    });
+    const watch = new FileWatch({
+      scheduler: systemScheduler,
+      onChange: () => void this.reload(),
+      log: (level, message, fields) => this.say(level, "file_watch", message, fields),
+    });
+    return { tables, listeners, pool, discovery, health, applier, watch, metrics, access };
+  }
+
+  #workers(listeners: ListenerSet): number {
+    const { workers } = this.config;
+    const wanted = workers === "auto" ? availableParallelism() : workers;
+    if (listeners.canShare || wanted === 1) return wanted;
+    const message = "listening sockets cannot be shared on this platform: there is one worker";
+    this.say("info", "one_worker", message);
+    return 1;
+  }
+
+  #pool(
+    count: number,
+    memory: WorkerBoot["memory"],
+    listeners: ListenerSet,
+    random: Xorshift,
+  ): WorkerPool {
+    const { color, environment, workerHeapMb, supervision } = this.#options;
+    const boot: WorkerBoot = {
+      memory,
+      seed: random.int(2 ** 31),
+      color,
+      utcOffset: utcOffset(),
+      aliases: ALIASES,
+      environment: { ...environment },
+    };
+    return new WorkerPool({
+      entry: sibling("worker"),
+      count,
+      boot,
+      heapMb: workerHeapMb ?? defaultHeap(count),
+      duplicate: async (id) => (listeners.canShare ? listeners.duplicate(id) : null),
+      giveBack: (fd) => listeners.giveBack(fd),
+      onEvent: (event) => this.#onWorker(event),
+      onReport: (row, report) => this.#onReport(row, report as WorkerReport),
+      now: systemScheduler.now,
+      ...(supervision === undefined ? {} : { supervision }),
+    });
+  }
+
+  #onWorker(event: WorkerEvent): void {
+    const tables = this.#rows.tables;
+    if (event.type === "starting") tables?.workers.startWorker(event.row);
+    if (event.type === "died") {
+      if (tables !== null) clearWorker(tables, event.row);
+      this.#counters.workerRestarts++;
+    }
+    const message = messageOf(event);
+    if (message !== null) this.say(message.level, message.code, message.message);
+    if (event.type === "died") {
+      this.emit("workerRestart", { worker: event.row, reason: event.reason });
+    } else if (event.type === "fatal") {
+      this.emit("error", new Error(event.reason));
+    }
+  }
+
+  #onReport(row: number, report: WorkerReport): void {
+    switch (report.kind) {
+      case "log":
+        this.say(report.level, report.code, report.message, { worker: row, ...report.fields });
+        break;
+      case "connect-failed":
+        this.#running?.discovery.connectFailed(report.slot);
+        break;
+      case "access":
+        if (this.#options.writeAccess !== undefined) this.#options.writeAccess(report.lines);
+        else this.#running?.access?.write(report.lines);
+        break;
+    }
+  }
+
+  async #openAccessLog(): Promise<LogWriter | null> {
+    if (this.#options.writeAccess !== undefined) return null;
+    return openLogWriter({
+      to: 1,
+      onError: (error) =>
+        this.say("error", "access_log", `the access log cannot be written: ${error.message}`),
+    });
+  }
+
+  /** @throws Error if the configuration names an address that cannot be had */
+  async #openAdmin({ admin }: Config): Promise<void> {
+    if (admin === null || (!admin.written && !this.#options.defaultAdmin)) return;
+    const { createAdmin } = await import("#admin/admin.ts");
+    const result = await createAdmin({
+      address: admin.address,
+      metrics: (accept) => {
+        const format = formatFor(accept);
+        const body = this.#running?.metrics.expose(format) ?? "";
+        return { contentType: CONTENT_TYPES[format], body };
+      },
+      ready: () => {
+        this.#readinessAsked = true;
+        const reasons = this.#reasons();
+        return { ready: reasons.length === 0, reasons };
+      },
+      onError: (error) => this.say("error", "admin", String(error)),
+    });
+    if (result.ok) {
+      this.#admin = { configured: admin.text, listener: result.admin };
+      const url = urlOf(result.admin.address);
+      this.say("info", "admin", `metrics and health on ${url}`, { url });
+    } else if (admin.written) {
+      throw new Error(`${result.failure.message}: name another with \`admin\`, or \`off\``);
+    } else {
+      const message = `${result.failure.message}: there are no metrics; \`admin\` names another`;
+      this.say("warn", "admin", message);
+    }
+  }
+
+  /** Why no traffic should be sent here; empty if it should. */
+  #reasons(): string[] {
+    if (this.#closing !== null) return ["stopping"];
+    const { pool, applier } = this.#running ?? {};
+    if (pool === undefined || applier?.current === null) return ["starting"];
+    return pool.ready > 0 ? [] : ["no worker runs"];
+  }
+
+  #announce({ pool }: Running): void {
+    for (const { configured, url } of this.addresses) {
+      this.say("info", "listening", `listening on ${url}`, { address: configured, url });
+    }
+    for (const { code, message, fields } of announce(this.config)) {
+      this.say("info", code, message, fields);
+    }
+    // The one transport that there is: nothing is probed yet.
+    const workers = `${pool.count} worker${pool.count === 1 ? "" : "s"}`;
+    const message = `transport node (Node's own sockets), ${workers}`;
+    this.say("info", "transport", message, { transport: "node", workers: pool.count });
+  }
+}
+
+/**
+ * Reads and checks the configuration; nothing is opened yet.
+ * @throws ConfigError with everything that is wrong with it
+ */
+export async function createApp(options: AppOptions): Promise<App> {
+  const rows = new Rows(systemScheduler.now);
+  const reader = readerFor(options, rows);
+  const read = await reader.read(originOf(options.source));
+  if (!read.ok) throw new ConfigError(read.text);
+  return new App(options, rows, reader, read);
+}
+
+/** What commands need that read a configuration and do not run it. */
+export type ReadingOptions = Pick<AppOptions, "source" | "directory" | "environment" | "color">;
+
+/** Reads and checks a configuration without running it. */
+export async function checkConfig(
+  options: ReadingOptions,
+): Promise<{ readonly ok: boolean; readonly text: string; readonly summary: string }> {
+  const read = await readOnce(options);
+  if (!read.ok) return { ok: false, text: read.text, summary: "" };
+  const { routes, upstreams } = read.config;
+  const summary = `${read.sources.file} is right: ${count(routes, "route")}, ${count(upstreams, "upstream")}`;
+  return { ok: true, text: read.text, summary };
+}
+
+/** What would happen to a request, for people. `ok: false`: the text says what is wrong, with what. */
+export async function explainRequest(
+  options: ReadingOptions,
+  request: DescribedRequest,
+): Promise<{ readonly ok: boolean; readonly text: string }> {
+  const read = await readOnce(options);
+  if (!read.ok) return { ok: false, text: read.text };
+  const { explain } = await import("./explain.ts");
+  const { renderExplanation } = await import("#explain/text.ts");
+  const { config, snapshot, sources } = read;
+  const explained = await explain({ config, snapshot, sources, filters: FILTERS, request });
+  if (!explained.ok) return { ok: false, text: `${explained.message}: ${explained.hint}\n` };
+  return { ok: true, text: renderExplanation(explained.value, { color: options.color }) };
+}
+
+function readOnce(options: ReadingOptions): Promise<ReadConfig | BrokenConfig> {
+  const reader = readerFor({ ...options, accessLog: "json" }, new Rows(systemScheduler.now));
+  return reader.read(originOf(options.source));
+}
+
+function readerFor(
+  options: Pick<AppOptions, "directory" | "environment" | "color" | "accessLog">,
+  rows: Rows,
+): ConfigReader {
+  const { directory, environment, color, accessLog } = options;
+  return new ConfigReader({
+    directory,
+    environment,
+    color,
+    accessLog,
+    slots: rows.slots,
+    aliases: ALIASES,
+    filters: FILTER_SCHEMAS,
+    instance: `sluice-${randomBytes(4).toString("hex")}`,
+  });
+}
+
+function count(list: readonly unknown[], word: string): string {
+  return `${list.length} ${word}${list.length === 1 ? "" : "s"}`;
+}
+
+function originOf(source: ConfigSource): ConfigOrigin {
+  if ("configFile" in source) return { kind: "file", path: source.configFile };
+  if ("to" in source) return { kind: "arguments", form: source };
+  return { kind: "object", value: source };
+}
+
+function* endpointsOf(snapshot: SnapshotData | null): Generator<EndpointData> {
+  for (const upstream of snapshot?.upstreams ?? []) yield* upstream.endpoints;
+}
+
+/** A file beside this one, as source or as built. */
+function sibling(name: string): URL {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return new URL(`./${name}.${extension}`, import.meta.url);
+}
+
+const ALIASES = { sluice: sibling("light").href, "sluice/sdk": sibling("sdk/index").href };
+
+/** Of local time now, in minutes east of UTC. */
+function utcOffset(): number {
+  return -new Date().getTimezoneOffset();
+}
+
+function defaultHeap(workers: number): number {
+  const megabytes = (process.constrainedMemory() || totalmem()) / 2 ** 20;
+  return Math.min(Math.max(Math.floor(megabytes / 2 / workers), HEAP.least), HEAP.most);
+}

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+
+import { createProgram } from "./program.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A command line in a folder of its own. */
+function bench(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-cli-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const said = { out: "", err: "" };
+  const terminal: Terminal = {
+    out: (text) => (said.out += text),
+    err: (text) => (said.err += text),
+    interactive: false,
+    color: false,
+    environment: { XDG_RUNTIME_DIR: directory },
+    directory,
+  };
+  const sluice = async (...args: string[]) => {
+    said.out = "";
+    said.err = "";
+    const code = await createProgram(terminal).run(args);
+    return { code, ...said };
+  };
+  const write = (name: string, text: string): void => writeFileSync(join(directory, name), text);
+  return { directory, sluice, write };
+}
+
+test("version prints the package's version", async (t) => {
+  const { sluice } = bench(t);
+  const manifest = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { version: string };
+  assert.deepEqual(await sluice("version"), { code: 0, out: `${manifest.version}\n`, err: "" });
+});
+
+test("without anything to do it says what there is to do", async (t) => {
+  const { code, err } = await bench(t).sluice();
+  assert.equal(code, 1);
+  assert.match(err, /sluice --to http:\/\/localhost:3000/);
+});
+
+test("help shows the commands and examples", async (t) => {
+  const { code, out } = await bench(t).sluice("--help");
+  assert.equal(code, 0);
+  for (const command of ["run", "check", "explain", "reload", "init", "version"]) {
+    assert.match(out, new RegExp(`^  ${command} `, "m"));
+  }
+});
+
+test("an option that does not exist is an error that names it", async (t) => {
+  const { code, err } = await bench(t).sluice("--too", "x");
+  assert.equal(code, 1);
+  assert.match(err, /--too/);
+});
+
+test("a file and the short form exclude each other", async (t) => {
+  const { code, err } = await bench(t).sluice(
+    "check",
+    "-c",
+    "a.yaml",
+    "--to",
+    "http://localhost:1",
+  );
+  assert.equal(code, 1);
+  assert.match(err, /cannot be used with/);
+});
+
+for (const [flag, name] of [
+  [[], "sluice.yaml"],
+  [["--ts"], "sluice.config.ts"],
+] as const) {
+  test(`what init writes to ${name} is right, and is not overwritten`, async (t) => {
+    const { directory, sluice } = bench(t);
+    assert.equal((await sluice("init", ...flag)).code, 0);
+    const checked = await sluice("check");
+    assert.deepEqual([checked.code, checked.err], [0, ""]);
+    assert.match(checked.out, /is right: 1 route, 1 upstream/);
+    const before = readFileSync(join(directory, name), "utf8");
+    const again = await sluice("init");
+    assert.equal(again.code, 1);
+    assert.match(again.err, /is there already/);
+    assert.equal(readFileSync(join(directory, name), "utf8"), before);
+  });
+}
+
+test("check names the place of a mistake and fails", async (t) => {
+  const { sluice, write } = bench(t);
+  write(
+    "sluice.yaml",
+    "upstreams:\n  api: http://127.0.0.1:1\nroutes:\n  - match: /*\n    to: apy\n",
+  );
+  const { code, err } = await sluice("check");
+  assert.equal(code, 1);
+  assert.match(err, /sluice\.yaml:5:9/);
+  assert.match(err, /api/);
+});
+
+test("explain says where a request goes, and takes headers", async (t) => {
+  const { sluice, write } = bench(t);
+  write(
+    "sluice.yaml",
+    "upstreams: { api: http://127.0.0.1:1, web: http://127.0.0.1:2 }\nroutes:\n  - match: /api/*\n    to: api\n  - match: { path: /*, headers: { x-beta: '1' } }\n    to: web\n",
+  );
+  const api = await sluice("explain", "GET", "http://example.com/api/users");
+  assert.equal(api.code, 0);
+  assert.match(api.out, /127\.0\.0\.1:1/);
+  const web = await sluice("explain", "GET", "http://example.com/", "-H", "X-Beta: 1");
+  assert.match(web.out, /127\.0\.0\.1:2/);
+  const bad = await sluice("explain", "GET", "http://example.com/", "--client-ip", "nobody");
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /nobody/);
+});
+
+test("reload without a running instance says how to start one", async (t) => {
+  const { sluice, write } = bench(t);
+  const without = await sluice("reload");
+  assert.equal(without.code, 1);
+  assert.match(without.err, /-c FILE/);
+  write("sluice.yaml", "");
+  const none = await sluice("reload");
+  assert.equal(none.code, 1);
+  assert.match(none.err, /sluice run -c/);
+});
+
+test("a configuration that is wrong does not start", async (t) => {
+  const { sluice } = bench(t);
+  const { code, err } = await sluice("--to", "ftp://localhost");
+  assert.equal(code, 1);
+  assert.match(err, /--to/);
+});

@@ -1,0 +1,131 @@
+/** The commands and their options. What a command does is loaded when it is called. */
+
+import { Command, CommanderError, Option } from "commander";
+
+import { type SourceOptions, collect, collectHeader } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
+import { version } from "./version.ts";
+
+/** A command line that is ready to run. */
+export interface Program {
+  /** @returns the exit code */
+  run(args: readonly string[]): Promise<number>;
+}
+
+const EXAMPLES = `
+Examples:
+  sluice --to http://localhost:3000         everything that arrives on :8080 goes to the application on :3000
+  sluice --to :3000 --listen 127.0.0.1:80   the same, on another address
+  sluice init                               write a sluice.yaml to begin with
+  sluice run                                run the configuration of this folder
+  sluice explain GET https://example.com/   what would happen to a request, and why`;
+
+/** Builds the command line over `terminal`. */
+export function createProgram(terminal: Terminal): Program {
+  let code = 0;
+  const ends = (result: number): void => {
+    code = result;
+  };
+  const program = new Command("sluice")
+    .description("A reverse proxy that is easy to run, fast, observable, and programmable.")
+    .version(version(), "-V, --version")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+    })
+    .showHelpAfterError("(`sluice --help` shows what there is)");
+
+  addSource(program).action(async (options: SourceOptions) => {
+    if (options.to === undefined && options.config === undefined) {
+      terminal.err(
+        "nothing to do: `sluice --to http://localhost:3000` proxies an application, `sluice run` the configuration of this folder, `sluice --help` shows the rest\n",
+      );
+      return ends(1);
+    }
+    ends(await (await import("./run.ts")).run(terminal, options));
+  });
+
+  addSource(program.command("run").description("run a configuration")).action(
+    async (_: SourceOptions, command: Command) =>
+      ends(await (await import("./run.ts")).run(terminal, command.optsWithGlobals())),
+  );
+  addSource(
+    program
+      .command("check")
+      .description("say what is wrong with a configuration; exit code 0 if nothing"),
+  ).action(async (_: SourceOptions, command: Command) =>
+    ends(await (await import("./check.ts")).check(terminal, command.optsWithGlobals())),
+  );
+  addSource(
+    program
+      .command("explain")
+      .description("say what would happen to a request, and why")
+      .argument("<method>", "such as GET")
+      .argument("<url>", "such as https://example.com/path")
+      .option("-H, --header <name: value>", "a header of the request; repeatable", collectHeader)
+      .option("--client-ip <address>", "where the request comes from", "127.0.0.1"),
+  ).action(async (method: string, url: string, _: SourceOptions, command: Command) =>
+    ends(
+      await (
+        await import("./explain.ts")
+      ).explain(terminal, method, url, command.optsWithGlobals()),
+    ),
+  );
+  addSource(
+    program.command("reload").description("let the running instance apply its configuration again"),
+  ).action(async (_: SourceOptions, command: Command) =>
+    ends(await (await import("./reload.ts")).reload(terminal, command.optsWithGlobals())),
+  );
+  program
+    .command("init")
+    .description("write a configuration to begin with; never overwrites one")
+    .option("--ts", "sluice.config.ts instead of sluice.yaml")
+    .action(async (options: { readonly ts?: boolean }) =>
+      ends(await (await import("./init.ts")).init(terminal, options)),
+    );
+  program
+    .command("version")
+    .description("print the version")
+    .action(() => terminal.out(`${version()}\n`));
+
+  return {
+    run: async (args) => {
+      try {
+        await program.parseAsync([...args], { from: "user" });
+        return code;
+      } catch (error) {
+        if (error instanceof CommanderError) return error.exitCode;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The options that say which configuration is meant. */
+function addSource(command: Command): Command {
+  return command
+    .option(
+      "-c, --config <file>",
+      "the configuration; without it the first of the usual names in this folder",
+    )
+    .addOption(
+      new Option("--to <url>", "no file: send everything to this backend; repeatable")
+        .argParser(collect)
+        .conflicts("config"),
+    )
+    .addOption(
+      new Option(
+        "--listen <address>",
+        "with --to: address to listen on (default :8080); repeatable",
+      )
+        .argParser(collect)
+        .conflicts("config"),
+    )
+    .addOption(
+      new Option("--domain <name>", "with --to: a host to answer for; repeatable").argParser(
+        collect,
+      ),
+    );
+}

@@ -1,0 +1,120 @@
+/** `sluice run` and `sluice --to`: the proxy as a program. */
+
+import { tmpdir } from "node:os";
+
+import { ConfigError, type Proxy, createProxy } from "#index.ts";
+import {
+  type ControlAnswer,
+  type ControlPlace,
+  type ControlRequest,
+  type ControlServer,
+  controlPath,
+  serveControl,
+} from "#process/control-socket.ts";
+import { onSignals } from "#process/signals.ts";
+import { type SourceOptions, instanceName, shortForm } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Runs until a signal or a control request ends it. @returns the exit code */
+export async function run(terminal: Terminal, options: SourceOptions): Promise<number> {
+  const proxy = await create(terminal, options);
+  if (proxy === null) return 1;
+
+  const ended = Promise.withResolvers<number>();
+  const stop = (delay: number): void => {
+    proxy.close({ delay }).then(() => ended.resolve(0), ended.reject);
+  };
+  proxy.on("error", () => ended.resolve(1));
+  const removeHandlers = onSignals({
+    stop: (signal) => {
+      proxy.say("info", "stopping", `${signal}: finishing what is under way`);
+      // A person at the keyboard has no load balancer that first has to notice.
+      stop(signal === "SIGINT" ? 0 : proxy.stopDelay);
+    },
+    reload: () => void proxy.reload(),
+    abort: (code) => process.exit(code),
+  });
+  const control = await openControl(terminal, options, proxy, stop);
+  proxy.listen().catch((error: unknown) => {
+    proxy.say("error", "cannot_start", error instanceof Error ? error.message : String(error));
+    ended.resolve(1);
+  });
+
+  const code = await ended.promise;
+  removeHandlers();
+  await control?.close();
+  return code;
+}
+
+/** @returns null, having said why, if the configuration is wrong */
+async function create(terminal: Terminal, options: SourceOptions): Promise<Proxy | null> {
+  try {
+    const proxy = await createProxy(shortForm(options) ?? { configFile: options.config }, {
+      watch: options.to === undefined,
+      directory: terminal.directory,
+      environment: terminal.environment,
+      accessLog: terminal.interactive ? "pretty" : "json",
+      log: {
+        write: (line) => terminal.err(line),
+        format: terminal.interactive ? "pretty" : "json",
+      },
+      defaultAdmin: true,
+      color: terminal.color,
+      ...heapOption(terminal),
+    });
+    if (proxy.warnings !== "") terminal.err(proxy.warnings);
+    return proxy;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    terminal.err(error.message);
+    return null;
+  }
+}
+
+/** Listens for `sluice reload` and the like. Without it the proxy works all the same. */
+async function openControl(
+  terminal: Terminal,
+  options: SourceOptions,
+  proxy: Proxy,
+  stop: (delay: number) => void,
+): Promise<ControlServer | null> {
+  const name = await instanceName(options, terminal.directory);
+  if (name === null) return null;
+  const handle = async ({ command }: ControlRequest): Promise<ControlAnswer> => {
+    switch (command) {
+      case "reload": {
+        const result = await proxy.reload();
+        if (!result.ok) return { ok: false, message: result.reason };
+        const message = result.unchanged
+          ? "nothing has changed"
+          : `configuration ${result.generation} is in use`;
+        return { ok: true, message: `${result.warnings}${message}` };
+      }
+      case "status": {
+        const { status } = proxy;
+        return { ok: true, message: status.ready ? "ready" : "not ready", details: status };
+      }
+      case "stop":
+        stop(0);
+        return { ok: true, message: "stopping" };
+    }
+  };
+  try {
+    return await serveControl(controlPath(controlPlace(terminal), name), handle);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    proxy.say("warn", "control_socket", `\`sluice reload\` will not find this instance: ${reason}`);
+    return null;
+  }
+}
+
+/** Where control sockets lie on this machine. */
+export function controlPlace(terminal: Terminal): ControlPlace {
+  return { runtimeDir: terminal.environment["XDG_RUNTIME_DIR"], temporaryDir: tmpdir() };
+}
+
+/** `SLUICE_WORKER_HEAP_MB` sets the heap of each worker. */
+function heapOption(terminal: Terminal): { workerHeapMb?: number } {
+  const megabytes = Number(terminal.environment["SLUICE_WORKER_HEAP_MB"]);
+  return Number.isInteger(megabytes) && megabytes > 0 ? { workerHeapMb: megabytes } : {};
+}

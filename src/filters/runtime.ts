@@ -1,0 +1,16 @@
+/** What the built-in filters do: the workers' list. `schemas.ts` is the control plane's. */
+
+import type { FilterKind } from "#sdk/index.ts";
+import { addPrefix } from "./add-prefix/filter.ts";
+import { bodyLimit } from "./body-limit/filter.ts";
+import { requestHeaders, responseHeaders } from "./headers/filter.ts";
+import { redirect } from "./redirect/filter.ts";
+import { respond } from "./respond/filter.ts";
+import { stripPrefix } from "./strip-prefix/filter.ts";
+
+/** By the key under `use`. */
+export const FILTERS: ReadonlyMap<string, FilterKind> = new Map<string, FilterKind>(
+  [addPrefix, bodyLimit, redirect, requestHeaders, respond, responseHeaders, stripPrefix].map(
+    (kind) => [kind.name, kind],
+  ),
+);

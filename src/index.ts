@@ -1,0 +1,43 @@
+/** The public entry: a reverse proxy as a library. `docs/guide/library.md` is its manual. */
+
+import type { ConfigSource, ProxyOptions } from "./api.ts";
+import { type App, createApp } from "./app.ts";
+
+export {
+  ConfigError,
+  type ConfigSource,
+  type FileSource,
+  type ListeningAddress,
+  type LogEntry,
+  type LogLevel,
+  type ProxyEvents,
+  type ProxyOptions,
+  type ProxyStatus,
+  type ReloadResult,
+} from "./api.ts";
+export type { App as Proxy } from "./app.ts";
+export type { ShortForm } from "#config/arguments.ts";
+export { defineConfig } from "#config/define.ts";
+export type { ConfigInput } from "#config/input.ts";
+export type { Config } from "#config/types.ts";
+
+/**
+ * Reads and checks a configuration and makes a proxy of it, which listens when `listen()` is called.
+ *
+ * It installs no signal handlers and never ends the process: that is up to the program.
+ *
+ * @param source the configuration, `{ configFile }`, or the short form `{ to }`
+ * @throws ConfigError with everything that is wrong with the configuration, for people
+ */
+export function createProxy(source: ConfigSource, options: ProxyOptions = {}): Promise<App> {
+  return createApp({
+    source,
+    watch: false,
+    directory: process.cwd(),
+    environment: process.env,
+    accessLog: "off",
+    defaultAdmin: false,
+    color: false,
+    ...options,
+  });
+}

@@ -1,0 +1,34 @@
+/** What the process does when it is told to stop or to read its configuration again. */
+export interface SignalHandlers {
+  /** SIGTERM, SIGINT: once. */
+  readonly stop: (signal: NodeJS.Signals) => void;
+  /** SIGHUP. */
+  readonly reload: () => void;
+  /** The second SIGTERM or SIGINT: whoever sends it does not want to wait. `code` as shells have it. */
+  readonly abort: (code: number) => void;
+}
+
+const STOPPING = [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const;
+
+/** Installs the handlers. @returns takes them away again */
+export function onSignals(handlers: SignalHandlers): () => void {
+  let stopping = false;
+  const installed: [NodeJS.Signals, () => void][] = [["SIGHUP", handlers.reload]];
+  for (const [signal, code] of STOPPING) {
+    installed.push([
+      signal,
+      () => {
+        if (stopping) return handlers.abort(code);
+        stopping = true;
+        handlers.stop(signal);
+      },
+    ]);
+  }
+  for (const [signal, handler] of installed) process.on(signal, handler);
+  return () => {
+    for (const [signal, handler] of installed) process.off(signal, handler);
+  };
+}

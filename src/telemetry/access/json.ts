@@ -1,0 +1,64 @@
+/** The access log as lines of JSON, with the fields that pino has: level, time, msg. */
+
+import { FAILURES, type Severity } from "#core/errors.ts";
+import type { ExchangeRecord } from "#model/record.ts";
+import { clip, escapeJson } from "../escape.ts";
+import { redactQuery } from "../redact.ts";
+import { LIMITS, protocolOf } from "./limits.ts";
+
+/** pino's numbers of levels. */
+export const LEVELS: Readonly<Record<Severity, number>> = {
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+};
+
+/** One line, with its line break. What did not happen is left out. */
+export function jsonLine(record: ExchangeRecord): string {
+  const { failure } = record;
+  const level = failure === null ? LEVELS.info : LEVELS[FAILURES[failure].level];
+  const ended = Math.round(record.startedWall + Math.max(record.totalMs, 0));
+  // Put together by hand: half the time of JSON.stringify over an object made for it.
+  let line = `{"level":${level},"time":${ended},"msg":"request"`;
+  line += text("requestId", record.requestId);
+  line += text("client", record.clientIp);
+  line += text("method", record.method);
+  line += text("scheme", record.scheme);
+  line += text("host", record.host);
+  line += text("path", redactQuery(clip(record.target, LIMITS.target)));
+  line += `,"protocol":"${protocolOf(record)}","status":${record.status}`;
+  line += `,"bytesIn":${record.requestBytes},"bytesOut":${record.responseBytes}`;
+  line += text("userAgent", clip(record.userAgent, LIMITS.field));
+  line += text("referer", redactQuery(clip(record.referer, LIMITS.field)));
+  line += text("route", record.route);
+  line += text("upstream", record.upstream);
+  line += text("endpoint", record.endpoint);
+  line += `,"attempts":${record.attempts}`;
+  line += timing(record);
+  line += text("upgrade", record.upgrade);
+  if (failure !== null) {
+    line += `,"failure":"${failure}"${text("reason", FAILURES[failure].sentence)}`;
+    line += text("detail", record.failureDetail);
+  }
+  return `${line}}\n`;
+}
+
+function text(name: string, value: string): string {
+  return value === "" ? "" : `,"${name}":"${escapeJson(clip(value, LIMITS.longest))}"`;
+}
+
+function timing(record: ExchangeRecord): string {
+  let parts = "";
+  if (record.attempts > 0) {
+    if (record.queueMs >= 0) parts += `"queue":${ms(record.queueMs)},`;
+    if (record.connectMs >= 0) parts += `"connect":${ms(record.connectMs)},`;
+  }
+  if (record.firstByteMs >= 0) parts += `"firstByte":${ms(record.firstByteMs)},`;
+  return `,"timing":{${parts}"total":${ms(Math.max(record.totalMs, 0))}}`;
+}
+
+/** Hundredths of a millisecond say all that can be said. */
+function ms(value: number): number {
+  return Math.round(value * 100) / 100;
+}

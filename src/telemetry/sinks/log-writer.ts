@@ -1,0 +1,127 @@
+/**
+ * Writes finished lines to a descriptor or a file without ever waiting for it. What cannot be written in time is
+ * held up to a limit, then dropped and counted: a full disk or a reader that sleeps must not stop a proxy.
+ */
+
+// A CommonJS module whose exports Node does not see by name.
+import sonicBoom, { type SonicBoom } from "sonic-boom";
+
+/** Where lines go to. */
+export interface LogWriterOptions {
+  /** A descriptor such as 1 for standard output, or the path of a file, which is appended to. */
+  readonly to: number | string;
+  /** Most bytes that are held; 4 MiB if not given. */
+  readonly maxBuffered?: number;
+  /** Told once when writing begins to fail, and again after it has worked in between. */
+  readonly onError: (error: Error) => void;
+}
+
+/** A log that is open. */
+export interface LogWriter {
+  /** Takes lines, each with its line break. */
+  write(lines: string): void;
+  /** Lines that were dropped so far. */
+  readonly dropped: number;
+  /** Opens the file again by its path, after it has been moved away. Nothing for a descriptor. */
+  reopen(): void;
+  /** Writes what is held, blocking, for at most about a second if nobody takes it. For the process's last words. */
+  flushSync(): void;
+  /** Writes what is held, then closes a file. Resolves also when it cannot be written. */
+  close(): Promise<void>;
+}
+
+const MAX_BUFFERED = 4 * 1024 * 1024;
+/** Retries, 100 ms apart, that somebody who is leaving waits for a reader. */
+const LAST_RETRIES = 10;
+
+/**
+ * Opens a log.
+ * @throws Error if the file cannot be opened
+ */
+export async function openLogWriter(options: LogWriterOptions): Promise<LogWriter> {
+  const writer = new BoomWriter(options);
+  await writer.opened;
+  return writer;
+}
+
+class BoomWriter implements LogWriter {
+  readonly opened: Promise<void>;
+  dropped = 0;
+
+  readonly #options: LogWriterOptions;
+  readonly #boom: SonicBoom;
+  #failing = false;
+  #leaving = false;
+  #retries = 0;
+  #closed = false;
+
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+    const boom = new sonicBoom.SonicBoom({
+      fd: options.to,
+      sync: false,
+      append: true,
+      mode: 0o640,
+      maxLength: options.maxBuffered ?? MAX_BUFFERED,
+      retryEAGAIN: () => !this.#leaving || this.#retries++ < LAST_RETRIES,
+    });
+    this.#boom = boom;
+    this.opened = new Promise((resolve, reject) => {
+      boom.once("ready", resolve);
+      boom.once("error", reject);
+    });
+    boom.on("drop", (lines: string) => this.#drop(lines));
+    boom.on("error", (error: Error) => this.#fail(error));
+    boom.on("write", () => {
+      this.#failing = false;
+    });
+  }
+
+  write(lines: string): void {
+    if (this.#closed) this.#drop(lines);
+    else this.#boom.write(lines);
+  }
+
+  reopen(): void {
+    if (typeof this.#options.to === "string" && !this.#closed) this.#boom.reopen();
+  }
+
+  flushSync(): void {
+    if (this.#closed) return;
+    this.#leaving = true;
+    this.#retries = 0;
+    try {
+      this.#boom.flushSync();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#leaving = false;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leaving = true;
+    this.#retries = 0;
+    const boom = this.#boom;
+    await new Promise<void>((resolve) => {
+      boom.once("close", resolve);
+      // What cannot be written now never will be.
+      boom.once("error", () => {
+        boom.destroy();
+        resolve();
+      });
+      boom.end();
+    });
+  }
+
+  #drop(lines: string): void {
+    for (let at = lines.indexOf("\n"); at >= 0; at = lines.indexOf("\n", at + 1)) this.dropped++;
+  }
+
+  #fail(error: Error): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#options.onError(error);
+  }
+}

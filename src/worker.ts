@@ -1,0 +1,204 @@
+/**
+ * Composition root of a worker: one thread that runs the data plane. It joins transport, linked snapshots and data
+ * plane, and does what the control thread asks (`process/protocol.ts`). Nothing in it waits for a file or a name,
+ * but for the modules of a TypeScript configuration while a generation is prepared.
+ */
+
+import { fileURLToPath } from "node:url";
+import { parentPort, workerData } from "node:worker_threads";
+
+import { importConfig } from "#config/module.ts";
+import { Xorshift } from "#core/random.ts";
+import type { Clock } from "#core/time/clock.ts";
+import { Timer } from "#core/time/timers.ts";
+import { DataPlane } from "#dataplane/dataplane.ts";
+import type { EndpointLoad, EndpointState, LinkedSnapshot } from "#dataplane/linked.ts";
+import { FILTERS } from "#filters/runtime.ts";
+import { LinkError } from "#link/filters.ts";
+import { link } from "#link/link.ts";
+import { openTables } from "#model/shared/tables.ts";
+import type { ModuleData } from "#model/snapshot.ts";
+import type { AddressUpdate, WorkerBoot, WorkerPayload, WorkerReport } from "#model/worker.ts";
+import { Heartbeats } from "#process/heartbeat.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "#process/protocol.ts";
+import type { Filter } from "#sdk/filter.ts";
+import type { Listener, ListenSource } from "#transport/contract.ts";
+import { AccessLog } from "#telemetry/access-log.ts";
+import { createExchangeTelemetry } from "#telemetry/exchange-telemetry.ts";
+import { createNodeTransport } from "#transport/node/transport.ts";
+
+type RequestHook = NonNullable<Filter["onRequestHead"]>;
+type Control = ToWorker<WorkerPayload, AddressUpdate>;
+
+const start = workerData as WorkerStart<WorkerBoot>;
+const { row, workers, boot } = start;
+const port = parentPort;
+if (port === null) throw new Error("worker.ts runs in a worker thread");
+
+const say = (message: FromWorker<WorkerReport>): void => port.postMessage(message);
+const report = (what: WorkerReport): void => say({ type: "report", report: what });
+
+// ── parts that live as long as the thread ────────────────────────────────────────────────────────────
+
+const transport = createNodeTransport();
+const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
+const random = new Xorshift(boot.seed + row);
+const tables = openTables(boot.memory, workers, row);
+const accessLog = new AccessLog({
+  port: { write: (lines) => report({ kind: "access", lines }) },
+  timers: transport.timers,
+  utcOffset: boot.utcOffset,
+  colour: boot.color,
+});
+const dataPlane = new DataPlane({
+  transport,
+  clock,
+  random,
+  endpoints: tables.endpoints,
+  worker: tables.workers,
+  sink: createExchangeTelemetry({ metrics: tables.metrics, log: accessLog }),
+  log: (level, code, message, fields = {}) => report({ kind: "log", level, code, message, fields }),
+  resolveSoon: (slot) => report({ kind: "connect-failed", slot }),
+});
+
+tables.workers.onRing(() => dataPlane.onDoorbell());
+
+/** What balancers look at. */
+const load: EndpointLoad = {
+  inFlight: (slot) => tables.endpoints.inFlight(slot),
+  available: (slot) => tables.endpoints.available(slot, clock.wall()),
+};
+
+const heartbeats = new Heartbeats(start.heartbeats);
+const beat = new Timer(
+  {
+    onTimer: (timer) => {
+      heartbeats.beat(row);
+      transport.timers.schedule(timer, Heartbeats.INTERVAL);
+    },
+  },
+  0,
+);
+heartbeats.beat(row);
+transport.timers.schedule(beat, Heartbeats.INTERVAL);
+
+/** What this worker knows of endpoints, by slot; outlives snapshots. */
+const states = new Map<number, EndpointState>();
+const listeners = new Map<string, Listener>();
+/** Linked and waiting for its commit. */
+let prepared: { readonly id: number; readonly snapshot: LinkedSnapshot } | null = null;
+
+// ── what the control thread asks ─────────────────────────────────────────────────────────────────────
+
+port.on("message", (message: Control) => {
+  switch (message.type) {
+    case "prepare":
+      void prepare(message.id, message.payload);
+      break;
+    case "commit":
+      void commit(message);
+      break;
+    case "discard":
+      if (prepared?.id === message.id) prepared = null;
+      break;
+    case "update":
+      learn(message.update);
+      break;
+    case "drain":
+      void drain(message.deadline);
+      break;
+  }
+});
+
+async function prepare(id: number, { snapshot, addresses }: WorkerPayload): Promise<void> {
+  try {
+    const module = snapshot.module === null ? null : await importModule(snapshot.module);
+    learn(addresses);
+    const linked = link(snapshot, {
+      filters: FILTERS,
+      inline: (place) => filterAt(module, place),
+      endpointState: stateOf,
+      load,
+      random,
+    });
+    prepared = { id, snapshot: linked };
+    say({ type: "prepared", id });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const place = error instanceof LinkError ? error.place : null;
+    say({ type: "refused", id, reason, place });
+  }
+}
+
+async function commit(message: Extract<Control, { type: "commit" }>): Promise<void> {
+  if (prepared?.id !== message.id) throw new Error(`generation ${message.id} was not prepared`);
+  const { snapshot } = prepared;
+  dataPlane.apply(snapshot);
+  accessLog.use(snapshot.data.log.access);
+  prepared = null;
+  tables.workers.setGeneration(message.id);
+  tables.workers.setState(row, "running");
+  for (const { id, fd } of message.open) {
+    const source = fd === null ? sourceOf(snapshot, id) : ({ kind: "descriptor", fd } as const);
+    listeners.set(id, await transport.listen(source, dataPlane.acceptor()));
+  }
+  // A listener that is left takes what is in the kernel's queue before it closes; nobody has to wait for that.
+  for (const id of message.close) {
+    void listeners.get(id)?.close();
+    listeners.delete(id);
+  }
+  say({ type: "committed", id: message.id });
+}
+
+/** The address of a listener that this worker binds itself. */
+function sourceOf({ data }: LinkedSnapshot, id: string): ListenSource {
+  const listener = data.listeners.find((one) => one.id === id);
+  if (listener === undefined) throw new Error(`the snapshot has no listener ${id}`);
+  return { kind: "address", address: listener.address };
+}
+
+/** New addresses of endpoints: connections from now on go there. */
+function learn(addresses: AddressUpdate): void {
+  for (const [slot, known] of addresses) stateOf(slot).addresses = known;
+}
+
+async function drain(deadline: number): Promise<void> {
+  tables.workers.setState(row, "draining");
+  await Promise.all(Array.from(listeners.values(), (listener) => listener.close()));
+  listeners.clear();
+  await dataPlane.drain(deadline);
+  accessLog.flush();
+  say({ type: "drained" });
+}
+
+function stateOf(slot: number): EndpointState {
+  let state = states.get(slot);
+  if (state === undefined) {
+    state = { slot, addresses: [] };
+    states.set(slot, state);
+  }
+  return state;
+}
+
+// ── inline filters of a TypeScript configuration ─────────────────────────────────────────────────────
+
+async function importModule({ url, generation }: ModuleData): Promise<unknown> {
+  const { value } = await importConfig(fileURLToPath(url), {
+    generation,
+    aliases: boot.aliases,
+    environment: boot.environment,
+  });
+  return value;
+}
+
+/** Follows a place such as `routes[3].use[0]` into the configuration's value. */
+function filterAt(module: unknown, place: string): Filter | null {
+  let value: unknown = module;
+  for (const key of place.split(/[.[\]]+/).filter((part) => part !== "")) {
+    if (typeof value !== "object" || value === null) return null;
+    value = (value as Readonly<Record<string, unknown>>)[key];
+  }
+  // A function is short for a filter that has only the first hook.
+  if (typeof value === "function") return { onRequestHead: value as RequestHook };
+  return typeof value === "object" && value !== null ? value : null;
+}
