@@ -8,13 +8,12 @@ import { lookup } from "node:dns/promises";
 import { EventEmitter } from "node:events";
 import { availableParallelism, totalmem } from "node:os";
 
-import type { Admin } from "#admin/admin.ts";
 import type { ConfigOrigin } from "#config/load.ts";
 import type { Config } from "#config/types.ts";
-import { announce, urlOf } from "#control/announce.ts";
+import { announce } from "#control/announce.ts";
 import { Applier } from "#control/apply/apply.ts";
 import { ApplyQueue } from "#control/apply/queue.ts";
-import { type BrokenConfig, ConfigReader, type ReadConfig } from "#control/apply/read.ts";
+import type { ConfigReader, ReadConfig } from "#control/apply/read.ts";
 import { FileWatch } from "#control/apply/watch.ts";
 import { isWritten } from "#control/compile/places.ts";
 import { Discovery } from "#control/discovery/discovery.ts";
@@ -22,9 +21,6 @@ import { HealthChecker } from "#control/health/health.ts";
 import { httpProbe } from "#control/health/probe.ts";
 import { Rows } from "#control/rows.ts";
 import { Xorshift } from "#core/random.ts";
-import type { DescribedRequest } from "#explain/request.ts";
-import { FILTERS } from "#filters/runtime.ts";
-import { FILTER_SCHEMAS } from "#filters/schemas.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
 import { type SharedTables, clearWorker, openTables, tableSizes } from "#model/shared/tables.ts";
 import type { EndpointData, SnapshotData } from "#model/snapshot.ts";
@@ -35,15 +31,6 @@ import { systemScheduler } from "#process/scheduler.ts";
 import { messageOf } from "#process/worker-messages.ts";
 import { type Supervision, type WorkerEvent, WorkerPool } from "#process/workers.ts";
 import {
-  type ControlCounters,
-  Metrics,
-  createControlCounters,
-} from "#telemetry/exposition/metrics.ts";
-import { CONTENT_TYPES, formatFor } from "#telemetry/exposition/text.ts";
-import { processFacts } from "#telemetry/process-facts.ts";
-import { type LogWriter, openLogWriter } from "#telemetry/sinks/log-writer.ts";
-import { createProcessLog, logMessage } from "#telemetry/sinks/process-log.ts";
-import {
   ConfigError,
   type ConfigSource,
   type ListeningAddress,
@@ -53,6 +40,10 @@ import {
   type ProxyStatus,
   type ReloadResult,
 } from "./api.ts";
+import { Observer } from "./observing.ts";
+import { ALIASES, originOf, readerFor, sibling } from "./reading.ts";
+
+export { checkConfig, explainRequest } from "./reading.ts";
 
 /** How an app runs, with every default filled in. */
 export interface AppOptions extends Required<
@@ -71,8 +62,6 @@ const FIRST_LOOKUP = 3000;
 /** Bounds of a worker's old-generation heap, in MiB, for want of another wish. */
 const HEAP = { least: 256, most: 4096 };
 
-type Process = ReturnType<typeof createProcessLog>;
-
 /** Everything that exists only while the app listens. */
 interface Running {
   readonly tables: SharedTables;
@@ -82,9 +71,6 @@ interface Running {
   readonly health: HealthChecker;
   readonly applier: Applier;
   readonly watch: FileWatch;
-  readonly metrics: Metrics;
-  /** Null when the lines of the access log go elsewhere. */
-  readonly access: LogWriter | null;
 }
 
 /** A reverse proxy inside this process. Made by {@link createApp}. */
@@ -93,15 +79,12 @@ export class App extends EventEmitter<ProxyEvents> {
   readonly #rows: Rows;
   readonly #reader: ConfigReader;
   readonly #queue: ApplyQueue = new ApplyQueue();
-  readonly #counters: ControlCounters = createControlCounters();
-  readonly #log: Process | null;
+  readonly #observer: Observer;
   #origin: ConfigOrigin;
   #read: ReadConfig;
   #running: Running | null = null;
-  #admin: { readonly configured: string; readonly listener: Admin } | null = null;
   #listening = false;
   #closing: Promise<void> | null = null;
-  #readinessAsked = false;
 
   constructor(options: AppOptions, rows: Rows, reader: ConfigReader, read: ReadConfig) {
     super();
@@ -110,12 +93,14 @@ export class App extends EventEmitter<ProxyEvents> {
     this.#reader = reader;
     this.#origin = originOf(options.source);
     this.#read = read;
-    const { log, color } = options;
-    const { level } = read.config.log;
-    this.#log =
-      log === undefined
-        ? null
-        : createProcessLog({ ...log, level, colour: color, utcOffset: utcOffset() });
+    this.#observer = new Observer({
+      ...options,
+      level: read.config.log.level,
+      utcOffset: utcOffset(),
+      wall: Date.now,
+      onEntry: (entry) => void this.emit("log", entry),
+      reasons: () => this.#reasons(),
+    });
   }
 
   /** The configuration that runs, or will. */
@@ -143,7 +128,7 @@ export class App extends EventEmitter<ProxyEvents> {
       workers: {
         running: pool?.ready ?? 0,
         wanted: pool?.count ?? 0,
-        deaths: this.#counters.workerRestarts,
+        deaths: this.#observer.counters.workerRestarts,
       },
       connections: totals?.connections ?? 0,
       exchanges: totals?.exchanges ?? 0,
@@ -157,7 +142,7 @@ export class App extends EventEmitter<ProxyEvents> {
    */
   get stopDelay(): number {
     const { config, sources } = this.#read;
-    const wanted = this.#readinessAsked || isWritten(sources, ["timeouts", "stopDelay"]);
+    const wanted = this.#observer.readinessAsked || isWritten(sources, ["timeouts", "stopDelay"]);
     return wanted ? config.timeouts.stopDelay : 0;
   }
 
@@ -181,13 +166,13 @@ export class App extends EventEmitter<ProxyEvents> {
   reload(source?: ConfigSource): Promise<ReloadResult> {
     return this.#queue.submit(source === undefined ? "again" : null, async () => {
       const result = await this.#reload(source === undefined ? this.#origin : originOf(source));
-      this.#counters.lastReloadSuccessful = result.ok;
+      this.#observer.counters.lastReloadSuccessful = result.ok;
       if (!result.ok) {
-        this.#counters.reloadsRefused++;
+        this.#observer.counters.reloadsRefused++;
         const message = `the old configuration stays in use: ${result.reason}`;
         this.say("error", "reload_refused", message);
       } else if (!result.unchanged) {
-        this.#counters.reloadsApplied++;
+        this.#observer.counters.reloadsApplied++;
         this.say("info", "reloaded", `configuration ${result.generation} is in use`);
       }
       this.emit("reload", result);
@@ -211,9 +196,7 @@ export class App extends EventEmitter<ProxyEvents> {
     message: string,
     fields: Readonly<Record<string, unknown>> = {},
   ): void {
-    const entry = { level, code, message, fields };
-    if (this.#log !== null) logMessage(this.#log, entry);
-    this.emit("log", entry);
+    this.#observer.say({ level, code, message, fields });
   }
 
   async #listen(): Promise<void> {
@@ -224,7 +207,7 @@ export class App extends EventEmitter<ProxyEvents> {
       const applied = await running.applier.apply(this.#read.snapshot);
       if (!applied.ok) throw new Error(applied.reason);
       this.#announce(running);
-      await this.#openAdmin(this.#read.config);
+      await this.#observer.openAdmin(this.#read.config);
     } catch (error) {
       await this.#dismantle();
       throw error;
@@ -261,19 +244,11 @@ export class App extends EventEmitter<ProxyEvents> {
 
   /** What of a configuration concerns the control thread alone. */
   async #adapt(next: Config): Promise<void> {
-    if (this.#log !== null) this.#log.level = next.log.level;
     if (next.workers !== this.#read.config.workers) {
       const message = "another number of workers takes effect at the next start";
       this.say("warn", "needs_restart", message);
     }
-    if (next.admin?.text !== this.#admin?.configured) {
-      const before = this.#admin;
-      this.#admin = null;
-      await before?.listener.close();
-      await this.#openAdmin(next).catch((error: unknown) => {
-        this.say("error", "admin", error instanceof Error ? error.message : String(error));
-      });
-    }
+    await this.#observer.adapt(next);
   }
 
   async #close(delay: number, drain: number): Promise<void> {
@@ -284,6 +259,8 @@ export class App extends EventEmitter<ProxyEvents> {
     if (delay > 0) {
       await new Promise<void>((resolve) => void systemScheduler.after(delay, resolve));
     }
+    // As with a reload: the workers are the last to leave a socket, when nobody waits in its queue any more.
+    await running.listeners.keep([]);
     await running.pool.drain(drain);
     await this.#dismantle();
   }
@@ -296,9 +273,7 @@ export class App extends EventEmitter<ProxyEvents> {
     await running.watch.close();
     await running.pool.stop();
     await running.listeners.close();
-    await this.#admin?.listener.close();
-    await running.access?.close();
-    this.#admin = null;
+    await this.#observer.close();
     this.#running = null;
   }
 
@@ -326,16 +301,7 @@ export class App extends EventEmitter<ProxyEvents> {
         tables.endpoints.setHealth(slot, healthy ? HEALTH.UP : HEALTH.DOWN),
       log: (level, message, fields) => this.say(level, "health_check", message, fields),
     });
-    const access = await this.#openAccessLog();
-    const metrics = new Metrics({
-      tables,
-      control: this.#counters,
-      build: { version: "", node: process.versions.node, transport: "node" },
-      facts: processFacts,
-      wall: Date.now,
-      startedWall: Date.now(),
-      logDropped: () => access?.dropped ?? 0,
-    });
+    const metrics = await this.#observer.open(tables);
     const applier = new Applier({
       workers: pool,
       listeners,
@@ -359,7 +325,7 @@ export class App extends EventEmitter<ProxyEvents> {
       onChange: () => void this.reload(),
       log: (level, message, fields) => this.say(level, "file_watch", message, fields),
     });
-    return { tables, listeners, pool, discovery, health, applier, watch, metrics, access };
+    return { tables, listeners, pool, discovery, health, applier, watch };
   }
 
   #workers(listeners: ListenerSet): number {
@@ -405,7 +371,7 @@ export class App extends EventEmitter<ProxyEvents> {
     if (event.type === "starting") tables?.workers.startWorker(event.row);
     if (event.type === "died") {
       if (tables !== null) clearWorker(tables, event.row);
-      this.#counters.workerRestarts++;
+      this.#observer.counters.workerRestarts++;
     }
     const message = messageOf(event);
     if (message !== null) this.say(message.level, message.code, message.message);
@@ -425,48 +391,8 @@ export class App extends EventEmitter<ProxyEvents> {
         this.#running?.discovery.connectFailed(report.slot);
         break;
       case "access":
-        if (this.#options.writeAccess !== undefined) this.#options.writeAccess(report.lines);
-        else this.#running?.access?.write(report.lines);
+        this.#observer.writeAccess(report.lines);
         break;
-    }
-  }
-
-  async #openAccessLog(): Promise<LogWriter | null> {
-    if (this.#options.writeAccess !== undefined) return null;
-    return openLogWriter({
-      to: 1,
-      onError: (error) =>
-        this.say("error", "access_log", `the access log cannot be written: ${error.message}`),
-    });
-  }
-
-  /** @throws Error if the configuration names an address that cannot be had */
-  async #openAdmin({ admin }: Config): Promise<void> {
-    if (admin === null || (!admin.written && !this.#options.defaultAdmin)) return;
-    const { createAdmin } = await import("#admin/admin.ts");
-    const result = await createAdmin({
-      address: admin.address,
-      metrics: (accept) => {
-        const format = formatFor(accept);
-        const body = this.#running?.metrics.expose(format) ?? "";
-        return { contentType: CONTENT_TYPES[format], body };
-      },
-      ready: () => {
-        this.#readinessAsked = true;
-        const reasons = this.#reasons();
-        return { ready: reasons.length === 0, reasons };
-      },
-      onError: (error) => this.say("error", "admin", String(error)),
-    });
-    if (result.ok) {
-      this.#admin = { configured: admin.text, listener: result.admin };
-      const url = urlOf(result.admin.address);
-      this.say("info", "admin", `metrics and health on ${url}`, { url });
-    } else if (admin.written) {
-      throw new Error(`${result.failure.message}: name another with \`admin\`, or \`off\``);
-    } else {
-      const message = `${result.failure.message}: there are no metrics; \`admin\` names another`;
-      this.say("warn", "admin", message);
     }
   }
 
@@ -504,78 +430,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   return new App(options, rows, reader, read);
 }
 
-/** What commands need that read a configuration and do not run it. */
-export type ReadingOptions = Pick<AppOptions, "source" | "directory" | "environment" | "color">;
-
-/** Reads and checks a configuration without running it. */
-export async function checkConfig(
-  options: ReadingOptions,
-): Promise<{ readonly ok: boolean; readonly text: string; readonly summary: string }> {
-  const read = await readOnce(options);
-  if (!read.ok) return { ok: false, text: read.text, summary: "" };
-  const { routes, upstreams } = read.config;
-  const summary = `${read.sources.file} is right: ${count(routes, "route")}, ${count(upstreams, "upstream")}`;
-  return { ok: true, text: read.text, summary };
-}
-
-/** What would happen to a request, for people. `ok: false`: the text says what is wrong, with what. */
-export async function explainRequest(
-  options: ReadingOptions,
-  request: DescribedRequest,
-): Promise<{ readonly ok: boolean; readonly text: string }> {
-  const read = await readOnce(options);
-  if (!read.ok) return { ok: false, text: read.text };
-  const { explain } = await import("./explain.ts");
-  const { renderExplanation } = await import("#explain/text.ts");
-  const { config, snapshot, sources } = read;
-  const explained = await explain({ config, snapshot, sources, filters: FILTERS, request });
-  if (!explained.ok) return { ok: false, text: `${explained.message}: ${explained.hint}\n` };
-  return { ok: true, text: renderExplanation(explained.value, { color: options.color }) };
-}
-
-function readOnce(options: ReadingOptions): Promise<ReadConfig | BrokenConfig> {
-  const reader = readerFor({ ...options, accessLog: "json" }, new Rows(systemScheduler.now));
-  return reader.read(originOf(options.source));
-}
-
-function readerFor(
-  options: Pick<AppOptions, "directory" | "environment" | "color" | "accessLog">,
-  rows: Rows,
-): ConfigReader {
-  const { directory, environment, color, accessLog } = options;
-  return new ConfigReader({
-    directory,
-    environment,
-    color,
-    accessLog,
-    slots: rows.slots,
-    aliases: ALIASES,
-    filters: FILTER_SCHEMAS,
-    instance: `sluice-${randomBytes(4).toString("hex")}`,
-  });
-}
-
-function count(list: readonly unknown[], word: string): string {
-  return `${list.length} ${word}${list.length === 1 ? "" : "s"}`;
-}
-
-function originOf(source: ConfigSource): ConfigOrigin {
-  if ("configFile" in source) return { kind: "file", path: source.configFile };
-  if ("to" in source) return { kind: "arguments", form: source };
-  return { kind: "object", value: source };
-}
-
 function* endpointsOf(snapshot: SnapshotData | null): Generator<EndpointData> {
   for (const upstream of snapshot?.upstreams ?? []) yield* upstream.endpoints;
 }
-
-/** A file beside this one, as source or as built. */
-function sibling(name: string): URL {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return new URL(`./${name}.${extension}`, import.meta.url);
-}
-
-const ALIASES = { sluice: sibling("light").href, "sluice/sdk": sibling("sdk/index").href };
 
 /** Of local time now, in minutes east of UTC. */
 function utcOffset(): number {

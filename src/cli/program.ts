@@ -4,7 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import { type SourceOptions, collect, collectHeader } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
-import { version } from "./version.ts";
+import { packageVersion } from "#process/package-version.ts";
 
 /** A command line that is ready to run. */
 export interface Program {
@@ -28,7 +28,7 @@ export function createProgram(terminal: Terminal): Program {
   };
   const program = new Command("sluice")
     .description("A reverse proxy that is easy to run, fast, observable, and programmable.")
-    .version(version(), "-V, --version")
+    .version(packageVersion(), "-V, --version")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureOutput({
@@ -88,7 +88,7 @@ export function createProgram(terminal: Terminal): Program {
   program
     .command("version")
     .description("print the version")
-    .action(() => terminal.out(`${version()}\n`));
+    .action(() => terminal.out(`${packageVersion()}\n`));
 
   return {
     run: async (args) => {

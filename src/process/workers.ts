@@ -162,7 +162,7 @@ export class WorkerPool {
       this.#slots.map((slot) => {
         if (first) return this.#firstPrepare(slot, next);
         // One that is starting comes to the newest generation by itself.
-        return slot.ready ? prepare(slot, next) : OK;
+        return slot.ready ? prepare(slot, next) : Promise.resolve(OK);
       }),
     );
     const refusal = outcomes.find((outcome) => !outcome.ok);

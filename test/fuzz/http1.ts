@@ -111,7 +111,6 @@ function fuzzResponses(pick: Pick): void {
     readResponses(wire, expectations, cutsOf(wire, pick)),
     readResponses(wire, expectations),
   );
-  console.log(JSON.stringify(wire), methods, JSON.stringify(readResponses(wire, expectations)));
   compareResponses(wireBytes(wire), methods);
 }
 

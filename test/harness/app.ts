@@ -5,8 +5,8 @@ import { Agent, type IncomingMessage, type RequestListener, createServer, get } 
 import { type AddressInfo, type Socket, connect } from "node:net";
 import type { TestContext } from "node:test";
 
-import type { ConfigSource } from "../../src/api.ts";
-import { type App, type AppOptions, createApp } from "../../src/app.ts";
+import type { ConfigSource } from "#api.ts";
+import { type App, type AppOptions, createApp } from "#app.ts";
 
 /** Starts a proxy; it is closed when the test ends. */
 export async function startApp(
@@ -97,9 +97,9 @@ export function startLoad(
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const failures: string[] = [];
   let requests = 0;
-  let running = true;
+  const state = { running: true };
   const client = async (): Promise<void> => {
-    while (running) {
+    while (state.running) {
       requests++;
       try {
         const { status } = await fetchText(port, path, agent);
@@ -112,7 +112,7 @@ export function startLoad(
   const clients = Promise.all(Array.from({ length: connections }, client));
   return {
     stop: async () => {
-      running = false;
+      state.running = false;
       await clients;
       agent.destroy();
       return { requests, failures };
@@ -167,5 +167,20 @@ export class Tunnel {
 
   close(): void {
     this.#socket.destroy();
+  }
+}
+
+/** Waits until nobody listens there any more. */
+export async function closed(port: number, host: string): Promise<void> {
+  for (;;) {
+    const refused = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, host);
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(false);
+      });
+      socket.once("error", () => resolve(true));
+    });
+    if (refused) return;
   }
 }

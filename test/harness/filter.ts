@@ -4,19 +4,19 @@
  */
 
 import assert from "node:assert/strict";
-import { normalise, splitTarget } from "../../src/core/http/path.ts";
-import { type BodyFraming, RequestHead, ResponseHead } from "../../src/core/http/message.ts";
-import type { Decision } from "../../src/dataplane/decision.ts";
-import { FilterRun } from "../../src/dataplane/filter/run.ts";
-import type { FilterSubject } from "../../src/dataplane/filter/view.ts";
-import type { LinkedRoute } from "../../src/dataplane/linked.ts";
-import { Plan } from "../../src/dataplane/plan.ts";
-import { FILTERS } from "../../src/filters/runtime.ts";
-import { FILTER_SCHEMAS } from "../../src/filters/schemas.ts";
-import { linkFilters } from "../../src/link/filters.ts";
-import type { FilterData } from "../../src/model/snapshot.ts";
-import type { FilterSchema } from "../../src/sdk/config.ts";
-import type { LocalResponse, RequestView } from "../../src/sdk/index.ts";
+import { normalise, splitTarget } from "#core/http/path.ts";
+import { type BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
+import type { Decision } from "#dataplane/decision.ts";
+import { FilterRun } from "#dataplane/filter/run.ts";
+import type { FilterSubject } from "#dataplane/filter/view.ts";
+import type { LinkedRoute } from "#dataplane/linked.ts";
+import { Plan } from "#dataplane/plan.ts";
+import { FILTERS } from "#filters/runtime.ts";
+import { FILTER_SCHEMAS } from "#filters/schemas.ts";
+import { linkFilters } from "#link/filters.ts";
+import type { FilterData } from "#model/snapshot.ts";
+import type { FilterSchema } from "#sdk/config.ts";
+import type { LocalResponse, RequestView } from "#sdk/index.ts";
 
 /** The name of a built-in filter. */
 export type FilterName = keyof typeof FILTER_SCHEMAS;

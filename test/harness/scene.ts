@@ -28,7 +28,7 @@ export interface SceneOptions extends ProxyOptions {
 }
 
 /** No single step of a scene takes longer than this; a scene that hangs says so soon, in milliseconds. */
-const HANGS_AFTER = 20_000;
+const HANGS_AFTER = 10_000;
 
 /** Defines a test that plays in a scene. */
 export function scene(
@@ -79,4 +79,13 @@ async function settle(proxy: TestProxy, origin: Origin): Promise<void> {
   assert.equal(endpoints.inFlight(0), 0, "no request is counted as under way");
   assert.equal(endpoints.connections(0), endpoints.idle(0), "connections are either used or idle");
   await origin.openAtMost(endpoints.idle(0));
+}
+
+/** Turns of the event loop until it holds. For states of the proxy that nobody announces. */
+export async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + HANGS_AFTER / 2;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`never came true: ${String(holds)}`);
+    await new Promise(setImmediate);
+  }
 }

@@ -26,6 +26,8 @@ type Framing =
   | { readonly kind: "none" | "chunked" | "close" }
   | { readonly kind: "length"; readonly length: number };
 
+const PIECE = Buffer.alloc(64 * 1024, "p");
+
 /** See the head of this file. */
 export class Wire {
   readonly socket: Socket;
@@ -35,6 +37,8 @@ export class Wire {
   readonly closed: Promise<void>;
   /** All bytes that have arrived. */
   received = 0;
+  /** Bytes of `pour` that the system has taken. */
+  poured = 0;
   #buffer: Buffer = Buffer.alloc(0);
   #ending: Ending | null = null;
   #waiter: (() => void) | null = null;
@@ -76,6 +80,25 @@ export class Wire {
       this.socket.once("drain", resolve);
       this.socket.once("close", () => resolve());
     });
+  }
+
+  /** Sends `bytes` bytes piece by piece, each when the last one was taken, for as long as the connection is there. */
+  async pour(bytes: number): Promise<void> {
+    for (let left = bytes; left > 0 && !this.socket.destroyed; left -= PIECE.length) {
+      const piece = left < PIECE.length ? PIECE.subarray(0, left) : PIECE;
+      await new Promise((resolve) => this.socket.write(piece, resolve));
+      this.poured += piece.length;
+    }
+  }
+
+  /** Resolves when nothing of what is poured is taken any more: everything up to the reader is full. */
+  async stalled(): Promise<void> {
+    let seen = -1;
+    while (seen !== this.poured) {
+      seen = this.poured;
+      // All sockets of a test live in one event loop: what does not move for so many of its turns is stuck.
+      for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    }
   }
 
   /** Ends our side (FIN). */

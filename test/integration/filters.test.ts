@@ -1,8 +1,8 @@
 /** The built-in filters on the wire: what arrives at the backend and at the client, also from those who try to get past. */
 
 import assert from "node:assert/strict";
-import { FILTERS } from "../../src/filters/runtime.ts";
-import type { FilterData, RouteData } from "../../src/model/snapshot.ts";
+import { FILTERS } from "#filters/runtime.ts";
+import type { FilterData, RouteData } from "#model/snapshot.ts";
 import { get, post, request } from "../harness/client.ts";
 import { type FilterName, readOptions } from "../harness/filter.ts";
 import { response } from "../harness/origin.ts";
@@ -182,7 +182,7 @@ scene(
   async (stage) => {
     const { client, backend } = await stage.exchange(get("/"));
     await backend.readRequest();
-    backend.send(response("200 OK", ["Server: php", "X-Frame-Options: ALLOWALL"], "hello"));
+    backend.send(response("200 OK", "hello", "Server: php", "X-Frame-Options: ALLOWALL"));
     const answer = await client.readResponse();
     assert.deepEqual(fields(answer, "server"), []);
     assert.deepEqual(fields(answer, "x-frame-options"), ["DENY"]);

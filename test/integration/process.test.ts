@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
-import { fetchText, startBackend } from "../harness/app.ts";
+import { closed, fetchText, startBackend } from "../harness/app.ts";
 
 const program = join(import.meta.dirname, "../../bin/sluice");
 
@@ -87,14 +87,7 @@ test("SIGTERM lets a request end, takes no new one, and exits with 0", async (t)
   const response = await arrived.promise;
   sluice.child.kill("SIGTERM");
   await sluice.until("stopping");
-  // The listener is closed soon after; until then a connection could still be taken.
-  for (;;) {
-    const refused = await fetchText(port, "/").then(
-      () => false,
-      (error: unknown) => String(error).includes("ECONNREFUSED"),
-    );
-    if (refused) break;
-  }
+  await closed(port, "127.0.0.1");
   response.end("in the end");
   assert.equal((await slow).body, "in the end");
   assert.equal(await sluice.exit(), 0);
@@ -106,10 +99,10 @@ test("what does not end within the drain time is cut", async (t) => {
   const folder = folderOf(t);
   writeFileSync(join(folder, "sluice.yaml"), yaml(backend, "timeouts: { drain: 100ms }\n"));
   const sluice = new Sluice(t, folder, ["run"]);
-  const stuck = fetchText(await sluice.port(), "/");
+  const cut = assert.rejects(fetchText(await sluice.port(), "/"));
   await arrived.promise;
   sluice.child.kill("SIGTERM");
-  await assert.rejects(stuck);
+  await cut;
   assert.equal(await sluice.exit(), 0);
 });
 

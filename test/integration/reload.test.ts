@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { type ServerResponse, get } from "node:http";
-import { connect } from "node:net";
 import { test } from "node:test";
 
-import { Tunnel, fetchText, portOf, startApp, startBackend, startLoad } from "../harness/app.ts";
+import {
+  Tunnel,
+  closed,
+  fetchText,
+  portOf,
+  startApp,
+  startBackend,
+  startLoad,
+} from "../harness/app.ts";
 
 /** An event stream through the proxy. */
 class EventStream {
@@ -167,18 +174,3 @@ test("a configuration with mistakes is refused with all of them, and the old one
   assert.equal((await fetchText(portOf(app), "/")).body, "old");
   assert.equal(app.status.generation, 1);
 });
-
-/** Waits until nobody listens there any more. */
-async function closed(port: number, host: string): Promise<void> {
-  for (;;) {
-    const refused = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, host);
-      socket.once("connect", () => {
-        socket.destroy();
-        resolve(false);
-      });
-      socket.once("error", () => resolve(true));
-    });
-    if (refused) return;
-  }
-}

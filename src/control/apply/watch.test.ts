@@ -28,12 +28,12 @@ async function bench(t: TestContext, prepare?: (folder: string) => void) {
   if (prepare === undefined) writeFileSync(file, "one");
   else prepare(folder);
   const looks = new Looks();
-  let changes = 0;
+  const seen = { changes: 0 };
   let wake: (() => void) | null = null;
   const watch = new FileWatch({
     scheduler: looks,
     onChange: () => {
-      changes++;
+      seen.changes++;
       wake?.();
     },
     log: (_level, message) => t.diagnostic(message),
@@ -44,9 +44,9 @@ async function bench(t: TestContext, prepare?: (folder: string) => void) {
   });
   await watch.watch([file]);
   const changed = async (times: number): Promise<void> => {
-    while (changes < times) await new Promise<void>((resolve) => (wake = resolve));
+    while (seen.changes < times) await new Promise<void>((resolve) => (wake = resolve));
   };
-  return { folder, file, looks, changed, count: () => changes };
+  return { folder, file, looks, changed, count: () => seen.changes };
 }
 
 test("a file that an editor replaces counts as a change, one that is only touched does not", async (t) => {

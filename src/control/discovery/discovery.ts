@@ -29,6 +29,8 @@ const RETRY = 500;
 /** A failed connect asks for a lookup at once, but not more often than this. */
 const ASKED_INTERVAL = 1000;
 
+const SETTLED: Promise<void> = Promise.resolve();
+
 /** A host name and all that is known of it. */
 interface Name {
   readonly host: string;
@@ -86,7 +88,7 @@ export class Discovery {
 
   /** Resolves when every name that is being looked up has an answer, a bad one included. */
   async settled(): Promise<void> {
-    await Promise.all(Array.from(this.#names.values(), (name) => name.lookup));
+    await Promise.all(Array.from(this.#names.values(), (name) => name.lookup ?? SETTLED));
   }
 
   /** What is known now of all endpoints; an empty list where a name is not resolved. */

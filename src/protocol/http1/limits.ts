@@ -7,7 +7,7 @@ export const MAX_HEAD: number = 32 * 1024;
 /** Most fields in a head. */
 export const MAX_FIELDS: number = 100;
 /** Most options in all the `Connection` fields of a head: more cannot name fields that are there. */
-export const MAX_CONNECTION_OPTIONS: number = MAX_FIELDS;
+export const MAX_CONNECTION_OPTIONS: number = 100;
 /** Most digits of a chunk's size, leading zeros included. */
 export const MAX_CHUNK_SIZE_DIGITS: number = 16;
 /** Longest extension of one chunk, in bytes. */

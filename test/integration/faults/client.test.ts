@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { FAILURES, type FailureCode } from "#core/errors.ts";
 import { get, post, request } from "../../harness/client.ts";
 import { answering, response } from "../../harness/origin.ts";
-import { playScene, scene, type Scene } from "../../harness/scene.ts";
+import { playScene, scene, type Scene, until } from "../../harness/scene.ts";
 import { statusOf, valueOf, type Wire } from "../../harness/wire.ts";
 import { test } from "node:test";
 
@@ -33,18 +33,18 @@ for (const leave of ["end", "reset"] as const) {
 
   scene(`${what} before a request is no exchange`, {}, async ({ client, proxy }) => {
     const wire = await client();
-    while (proxy.worker.totals().connections === 0) await new Promise(setImmediate);
+    await until(() => proxy.worker.totals().connections > 0);
     wire[leave]();
-    while (proxy.worker.totals().connections > 0) await new Promise(setImmediate);
+    await until(() => proxy.worker.totals().connections === 0);
     assert.deepEqual(proxy.records, []);
   });
 
   scene(`${what} in the head reaches no backend`, {}, async ({ client, proxy, origin }) => {
     const wire = await client();
     wire.send("GET / HTTP/1.1\r\nHost: app.test\r\n");
-    while (proxy.worker.totals().connections === 0) await new Promise(setImmediate);
+    await until(() => proxy.worker.totals().connections > 0);
     wire[leave]();
-    while (proxy.worker.totals().connections > 0) await new Promise(setImmediate);
+    await until(() => proxy.worker.totals().connections === 0);
     assert.equal(origin.accepted, 0);
     assert.deepEqual(proxy.logs, []);
   });
@@ -112,7 +112,7 @@ for (const leave of ["end", "reset"] as const) {
     async ({ client, proxy, origin }) => {
       const wire = await client();
       wire.send(get("/"));
-      while (proxy.logs.length === 0) await new Promise(setImmediate);
+      await until(() => origin.accepted === 1 && origin.open === 0);
       wire[leave]();
       assert.equal((await proxy.nextRecord()).failure, "client_gone");
       assert.equal(origin.accepted, 1);

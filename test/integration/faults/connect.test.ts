@@ -7,7 +7,7 @@ import { after, before } from "node:test";
 import { Worker } from "node:worker_threads";
 import { get, post } from "../../harness/client.ts";
 import { answering, response, startOrigin } from "../../harness/origin.ts";
-import { scene } from "../../harness/scene.ts";
+import { scene, until } from "../../harness/scene.ts";
 import { statusOf } from "../../harness/wire.ts";
 
 let worker: Worker;
@@ -61,7 +61,7 @@ scene(
   async ({ client, proxy }) => {
     const wire = await client();
     wire.send(post("/", "the body"));
-    while (proxy.endpoints.connections(0) === 0) await new Promise(setImmediate);
+    await until(() => proxy.endpoints.connections(0) > 0);
     wire.reset();
     const record = await proxy.nextRecord();
     assert.equal(record.failure, "client_gone");

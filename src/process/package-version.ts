@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** Version of this package, as in its package.json. */
-export function version(): string {
+export function packageVersion(): string {
   const manifest: unknown = JSON.parse(
     readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
   );
