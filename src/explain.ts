@@ -135,7 +135,9 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
   const isAmbiguous = code === "path_ambiguous";
   const readings = isAmbiguous ? readingsOf(snapshot, request, plan) : [];
   const effects =
-    chosen === null ? { filters: [], answer: null } : await runFilters(chosen, request, plan);
+    chosen === null
+      ? { dropped: [], filters: [], answer: null }
+      : await runFilters(chosen, request, plan);
   const isSent =
     effects.answer === null &&
     effects.filters.every(({ outcome }) => outcome === "ran" || outcome === "would run");
@@ -153,7 +155,7 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
       effects: { ...effects, places: effects.filters.map(({ place }) => placeOf(sources, place)) },
       forwarding:
         chosen?.upstream !== null && chosen !== null && isSent
-          ? forwardingOf(input, snapshot, chosen, request, plan)
+          ? forwardingOf(input, snapshot, chosen, request, plan, effects.dropped)
           : null,
     },
   };
@@ -225,6 +227,7 @@ function forwardingOf(
   chosen: LinkedRoute,
   request: ReadyRequest,
   plan: Plan,
+  dropped: readonly Edit[],
 ): Forwarding {
   const upstream = chosen.upstream?.name ?? "";
   const written = data.upstreams.find(({ name }) => name === upstream);
@@ -249,7 +252,7 @@ function forwardingOf(
     host,
     hostPlace: placeOf(sources, `${chosen.place}.host`),
     upgrade: request.head.upgrade,
-    edits: ownEdits(snapshot, request, plan, host ?? first),
+    edits: ownEdits(snapshot, request, plan, host ?? first, dropped),
     timeouts: TIMEOUTS.map((name) => ({
       name,
       milliseconds: chosen.timeouts[name],

@@ -1,4 +1,9 @@
-/** The HTTP/1 engine without sockets: heads in and out, and chunked bodies. Run with --expose-gc. */
+/**
+ * The HTTP/1 engine without sockets: heads in and out, and chunked bodies.
+ *
+ *     node --expose-gc bench/micro/http1-parser.ts
+ *     node bench/micro/http1-parser.ts --quick     shows that it works
+ */
 
 import { bench, do_not_optimize, group, run } from "mitata";
 import { ByteWriter } from "#core/bytes/writer.ts";
@@ -6,6 +11,15 @@ import { END, HEAD, NEED_MORE } from "#protocol/http1/events.ts";
 import { RequestParser } from "#protocol/http1/request-parser.ts";
 import { ResponseParser } from "#protocol/http1/response-parser.ts";
 import { writeRequestHead, writeResponseHead } from "#protocol/http1/serializer.ts";
+
+const isQuick = process.argv.includes("--quick");
+
+/** A benchmark, or with `--quick` a thousand calls. */
+function measure(name: string, work: () => void): void {
+  if (!isQuick) return void bench(name, work).gc("inner");
+  for (let i = 0; i < 1000; i++) work();
+  console.log(`${name}: works`);
+}
 
 function bytesOf(lines: readonly string[], body = ""): Uint8Array {
   return new TextEncoder().encode([...lines, "", body].join("\r\n"));
@@ -70,25 +84,25 @@ function parseRequest(parser: RequestParser, bytes: Uint8Array): void {
 group("request in", () => {
   for (const [name, bytes] of Object.entries(requests)) {
     const parser = new RequestParser();
-    bench(`${name}, ${bytes.length} bytes`, () => parseRequest(parser, bytes)).gc("inner");
+    measure(`${name}, ${bytes.length} bytes`, () => parseRequest(parser, bytes));
   }
   const parser = new RequestParser();
   const bytes = requests["browser"] ?? new Uint8Array(0);
   const half = bytes.length >> 1;
-  bench("browser, in two pieces", () => {
+  measure("browser, in two pieces", () => {
     parser.next(bytes, 0, half);
     if (parser.next(bytes, half, bytes.length) !== HEAD) throw new Error("incomplete");
     parser.reset();
-  }).gc("inner");
+  });
 });
 
 group("response in", () => {
   const parser = new ResponseParser();
-  bench(`json, ${response.length} bytes`, () => {
+  measure(`json, ${response.length} bytes`, () => {
     parser.expect("GET", "");
     let position = 0;
     while (parser.next(response, position, response.length) !== END) position = parser.position;
-  }).gc("inner");
+  });
 });
 
 group("out", () => {
@@ -97,20 +111,20 @@ group("out", () => {
   if (parser.next(bytes, 0, bytes.length) !== HEAD) throw new Error("incomplete");
   const { head } = parser;
   const writer = new ByteWriter();
-  bench("request head, browser", () => {
+  measure("request head, browser", () => {
     writer.reset();
     writeRequestHead(writer, head, head.target, head.authority, "none", 0, "keep-alive", false);
     do_not_optimize(writer.length);
-  }).gc("inner");
+  });
 
   const responses = new ResponseParser();
   responses.expect("GET", "");
   if (responses.next(response, 0, response.length) !== HEAD) throw new Error("incomplete");
-  bench("response head, json", () => {
+  measure("response head, json", () => {
     writer.reset();
     writeResponseHead(writer, responses.head, "length", 2, "keep-alive", 11);
     do_not_optimize(writer.length);
-  }).gc("inner");
+  });
 });
 
-await run();
+if (!isQuick) await run();

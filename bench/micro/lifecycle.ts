@@ -5,8 +5,8 @@
  *     node --expose-gc bench/micro/lifecycle.ts [--quick]
  */
 
-import { Slice, sliceOf } from "#core/bytes/slice.ts";
-import { Xorshift } from "#core/random.ts";
+import { type Slice, sliceOf } from "#core/bytes/slice.ts";
+
 import { TimerWheel } from "#core/time/wheel.ts";
 import type {
   Connection,

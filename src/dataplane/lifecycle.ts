@@ -29,7 +29,12 @@ import { FilterRun } from "./filter/run.ts";
 import { Attempt, type AttemptUser, type SwitchedUpstream } from "./forward/attempt.ts";
 import { Pause } from "./forward/pause.ts";
 import type { Pools } from "./forward/pools.ts";
-import { isLoop, prepareRequestFields, reportedRequestId } from "./forward/request-fields.ts";
+import {
+  dropClientClaims,
+  isLoop,
+  prepareRequestFields,
+  reportedRequestId,
+} from "./forward/request-fields.ts";
 import { backoff, mayRetry, retryAfterAnswer } from "./forward/retry.ts";
 import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
 import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
@@ -142,6 +147,8 @@ export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, T
     if (!isValidUpgrade(request)) return this.#fail(exchange, failure("upgrade_invalid"));
 
     // :: 4 filter, the request
+    // What the client says of itself goes first: filters see what can be relied on, and what they add stays.
+    dropClientClaims(request.headers, trusted);
     if (matched.filters.all.length === 0) return this.#forward(exchange, trusted);
     const run = new FilterRun(exchange, matched);
     exchange.filters = run;
@@ -364,6 +371,9 @@ export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, T
   /** What a filter decided instead of going on. */
   #conclude(exchange: Exchange, decision: Exclude<Decision, { kind: "continue" }>): void {
     if (decision.kind === "failed") return this.#fail(exchange, decision.fault);
+    if (decision.kind === "refuse") {
+      return this.#fail(exchange, failure(decision.code, decision.detail));
+    }
     if (decision.kind === "reset" || exchange.responseStarted) {
       this.#finish(exchange);
       return exchange.client.abort();

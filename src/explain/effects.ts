@@ -3,7 +3,7 @@
 import { ByteWriter } from "#core/bytes/writer.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { FilterRun } from "#dataplane/filter/run.ts";
-import { prepareRequestFields } from "#dataplane/forward/request-fields.ts";
+import { dropClientClaims, prepareRequestFields } from "#dataplane/forward/request-fields.ts";
 import type { LinkedFilter, LinkedRoute, LinkedSnapshot } from "#dataplane/linked.ts";
 import type { Plan } from "#dataplane/plan.ts";
 import { writeRequestHead } from "#protocol/http1/serializer.ts";
@@ -26,14 +26,23 @@ export interface FilterResult {
    * `ran`: it was run, and `edits` is what it did. `would run`: what it does depends on more than the request.
    * `not reached`: one before it has answered.
    */
-  readonly outcome: "ran" | "answered" | "would reset" | "failed" | "would run" | "not reached";
+  readonly outcome:
+    | "ran"
+    | "answered"
+    | "refused"
+    | "would reset"
+    | "failed"
+    | "would run"
+    | "not reached";
   readonly edits: readonly Edit[];
-  /** Why it failed; "" if it did not. */
+  /** Why it failed, or the code with which it refused; else "". */
   readonly problem: string;
 }
 
 /** What the filters of a route come to. */
 export interface FilterEffects {
+  /** What the client may not say, and the proxy deletes before the filters run. */
+  readonly dropped: readonly Edit[];
   readonly filters: readonly FilterResult[];
   /** The answer of a filter, in the place of the backend's. */
   readonly answer: LocalResponse | null;
@@ -48,6 +57,9 @@ export async function runFilters(
   request: ReadyRequest,
   plan: Plan,
 ): Promise<FilterEffects> {
+  const received = stateOf(request.head.headers, plan);
+  dropClientClaims(request.head.headers, request.trusted);
+  const dropped = difference(received, stateOf(request.head.headers, plan));
   const results: FilterResult[] = [];
   let answer: LocalResponse | null = null;
   let isOver = false;
@@ -64,11 +76,15 @@ export async function runFilters(
       const edits = difference(before, stateOf(request.head.headers, plan));
       isOver = decision.kind !== "continue";
       if (decision.kind === "respond") answer = decision.response;
-      const problem = decision.kind === "failed" ? decision.fault.detail : "";
-      results.push({ ...result, outcome: OUTCOMES[decision.kind], edits, problem });
+      results.push({
+        ...result,
+        outcome: OUTCOMES[decision.kind],
+        edits,
+        problem: problemOf(decision),
+      });
     }
   }
-  return { filters: results, answer };
+  return { dropped, filters: results, answer };
 }
 
 type Decision = Awaited<ReturnType<FilterRun["requestHead"]>>;
@@ -77,8 +93,14 @@ const OUTCOMES: Readonly<Record<Decision["kind"], FilterResult["outcome"]>> = {
   continue: "ran",
   respond: "answered",
   reset: "would reset",
+  refuse: "refused",
   failed: "failed",
 };
+
+function problemOf(decision: Decision): string {
+  if (decision.kind === "failed") return decision.fault.detail;
+  return decision.kind === "refuse" ? decision.code : "";
+}
 
 /** One filter, by the code that runs all of them in the data plane. */
 async function runOne(
@@ -115,8 +137,10 @@ export function ownEdits(
   { head, scheme, peer, trusted }: ReadyRequest,
   plan: Plan,
   host: string,
+  dropped: readonly Edit[],
 ): Edit[] {
   const before = stateOf(head.headers, plan);
+  for (const edit of dropped) if (!before.has(edit.what)) before.set(edit.what, [...edit.before]);
   const client = { peerAddress: peer, scheme, localPort: scheme === "https" ? 443 : 80 };
   prepareRequestFields({ client, request: head, plan, snapshot, requestId: REQUEST_ID }, trusted);
   const writer = new ByteWriter(4096);

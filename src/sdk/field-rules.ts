@@ -27,13 +27,10 @@ const FORWARDED = new Set([
   "x-forwarded-proto",
 ]);
 
-/** What a client may say of itself only if it is trusted; deleted after the filters have run. */
-const IDENTITY = /^(?:x-forwarded-|x-real-ip$|x-original-|x-rewrite-|client-cert)/;
-
 /**
  * Reads the name of a field that a filter is to change; the spelling is kept. Refuses what is no field name (RFC 9110,
- * 5.1), and the fields that are the proxy's own: those of the connection and of the framing, Host, and what tells the
- * backend who asked. `_` counts as `-`, as it does to CGI and WSGI backends.
+ * 5.1), and the fields that are the proxy's own: those of the connection and of the framing, Host, and what it
+ * writes on every request. `_` counts as `-`, as it does to CGI and WSGI backends.
  */
 export function parseEditableField(written: string, side: FieldSide): Parsed<string> {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(written)) {
@@ -72,12 +69,6 @@ function refuse(name: string, side: FieldSide): readonly [string, string] | unde
     return [
       "is written by the proxy, on every request",
       "list the proxies in front of this one in `trustedProxies:`",
-    ];
-  }
-  if (IDENTITY.test(name)) {
-    return [
-      "speaks of the client's identity: from untrusted clients it never reaches a backend",
-      "choose another name, such as `X-Client-IP`",
     ];
   }
   return undefined;

@@ -6,6 +6,7 @@
  * wait; then it returns a promise, and the exchange waits with its client paused.
  */
 
+import type { FailureCode } from "#core/errors.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 
 /** Go on with the next filter, then with the exchange. */
@@ -24,8 +25,19 @@ export interface Reset {
   readonly kind: "reset";
 }
 
+/**
+ * Answer with the proxy's own page for a failure: status, sentence, `Proxy-Status`, log and metrics are as its code has
+ * them. If an answer has begun it is broken off.
+ */
+export interface Refuse {
+  readonly kind: "refuse";
+  readonly code: FailureCode;
+  /** For the log; the client does not see it. */
+  readonly detail: string;
+}
+
 /** What a hook decides. */
-export type Verdict = Continue | Respond | Reset;
+export type Verdict = Continue | Respond | Reset | Refuse;
 
 /** An answer that the proxy makes itself. */
 export interface LocalResponse {
@@ -44,6 +56,11 @@ export const RESET: Reset = Object.freeze({ kind: "reset" });
 /** Answer with this. */
 export function respond(response: LocalResponse): Respond {
   return { kind: "respond", response };
+}
+
+/** Answer with the page for this failure. */
+export function refuse(code: FailureCode, detail = ""): Refuse {
+  return { kind: "refuse", code, detail };
 }
 
 /** The request as filters see and change it, before it is sent to the backend. */

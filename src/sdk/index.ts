@@ -3,6 +3,7 @@
 export {
   CONTINUE,
   RESET,
+  refuse,
   respond,
   type Continue,
   type Filter,
@@ -11,6 +12,7 @@ export {
   type LocalResponse,
   type Outcome,
   type RequestView,
+  type Refuse,
   type Reset,
   type Respond,
   type ResponseView,

@@ -62,23 +62,35 @@ export async function playScene(
   };
   let settled = false;
   try {
-    await play({ proxy, origin, client, exchange }, context);
+    await Promise.race([play({ proxy, origin, client, exchange }, context), timedOut(context)]);
     settled = true;
   } finally {
     for (const wire of clients) wire.socket.destroy();
-    if (settled) await settle(proxy, origin);
+    if (settled) await settle(proxy, origin, chosen.backends?.length ?? 1);
     await proxy.close();
     await origin.close();
   }
 }
 
+/** Rejects when the test has taken too long, so that what hangs is closed all the same. */
+function timedOut({ signal }: TestContext): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("the scene hangs")), { once: true });
+  });
+}
+
 /** Waits until no exchange is under way; then every connection to the backend is one that is kept for use. */
-async function settle(proxy: TestProxy, origin: Origin): Promise<void> {
+async function settle(proxy: TestProxy, origin: Origin, backends: number): Promise<void> {
   while (proxy.worker.totals().exchanges > 0) await proxy.nextRecord();
-  const { endpoints } = proxy;
-  assert.equal(endpoints.inFlight(0), 0, "no request is counted as under way");
-  assert.equal(endpoints.connections(0), endpoints.idle(0), "connections are either used or idle");
-  await origin.openAtMost(endpoints.idle(0));
+  let used = 0;
+  let idle = 0;
+  for (let slot = 0; slot < backends; slot++) {
+    assert.equal(proxy.endpoints.inFlight(slot), 0, "no request is counted as under way");
+    used += proxy.endpoints.connections(slot);
+    idle += proxy.endpoints.idle(slot);
+  }
+  assert.equal(used, idle, "connections that are not used are idle");
+  await origin.openAtMost(idle);
 }
 
 /** Turns of the event loop until it holds. For states of the proxy that nobody announces. */

@@ -45,6 +45,29 @@ scene(
   },
 );
 
+scene("a field that is set cannot be taken away by Connection", setUser, async (stage) => {
+  const { client, backend } = await stage.exchange(get("/", "Connection: X-User", "X-User: eve"));
+  assert.deepEqual(fields(await backend.readRequest(), "x-user"), ["anna"]);
+  backend.send(response("200 OK"));
+  await client.readResponse();
+});
+
+scene(
+  "what only the proxy may say of the client can be said by a filter, and not by the client",
+  using([{ requestHeaders: { set: { "X-Real-IP": "{client_ip}", "X-Forwarded-User": "anna" } } }]),
+  async (stage) => {
+    const claims = ["X-Real-IP: 1.2.3.4", "X_Real_IP: 1.2.3.4", "X-Forwarded-User: eve"];
+    const { client, backend } = await stage.exchange(get("/", ...claims, "X-Original-URL: /"));
+    const seen = await backend.readRequest();
+    assert.deepEqual(fields(seen, "x-real-ip"), ["127.0.0.1"]);
+    assert.deepEqual(fields(seen, "x_real_ip"), []);
+    assert.deepEqual(fields(seen, "x-forwarded-user"), ["anna"]);
+    assert.deepEqual(fields(seen, "x-original-url"), []);
+    backend.send(response("200 OK"));
+    await client.readResponse();
+  },
+);
+
 scene(
   "a path cannot write a header: escapes stay escapes",
   using([{ requestHeaders: { set: { "X-Path": "{path}?{query}" } } }]),
@@ -135,6 +158,7 @@ scene(
     assert.equal(answer.startLine, "HTTP/1.1 413 Content Too Large");
     assert.match(answer.body.toString(), /request_body_too_large/);
     assert.match(fields(answer, "proxy-status").join(), /details="request_body_too_large"/);
+    assert.equal((await stage.proxy.nextRecord()).failure, "request_body_too_large");
     assert.equal(stage.origin.accepted, 0);
   },
 );

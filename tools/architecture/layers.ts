@@ -223,7 +223,7 @@ export const layers: readonly Layer[] = [
   {
     name: "index.ts",
     path: "^src/index[.]ts$",
-    imports: ["^src/app[.]ts$", folder("config"), folder("sdk"), folder("core")],
+    imports: ["^src/(?:app|api)[.]ts$", folder("config"), folder("sdk"), folder("core")],
     types: [folder("model"), folder("process"), folder("telemetry")],
     builtins: "any",
     comment: "the public entry re-exports; it has no behaviour of its own",

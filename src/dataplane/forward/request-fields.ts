@@ -34,6 +34,16 @@ export interface FieldSubject {
   readonly requestId: string;
 }
 
+/** Fields of the proxy on every request. */
+const SET_ANEW = [
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-prefix",
+  "x-forwarded-proto",
+] as const;
+
 /** Has this instance forwarded the request twice already? Once is legitimate (a request that comes back on purpose). */
 export function isLoop(headers: HeaderList, instance: string): boolean {
   let passes = 0;
@@ -45,11 +55,19 @@ export function isLoop(headers: HeaderList, instance: string): boolean {
   return passes >= 2;
 }
 
-/** Makes the request's fields those that the backend is to see. `trusted`: the peer's word counts. */
+/**
+ * Deletes what a client may not say: the fields that its `Connection` names, and what speaks of its identity, unless
+ * the peer is trusted. Done before the filters run, so that none of theirs can be taken away or be shadowed.
+ */
+export function dropClientClaims(headers: HeaderList, trusted: boolean): void {
+  dropNominated(headers);
+  dropIdentityFields(headers, trusted);
+}
+
+/** Adds the proxy's own fields, in the place of those that a trusted peer has sent. `trusted`: its word counts. */
 export function prepareRequestFields(exchange: FieldSubject, trusted: boolean): void {
   const { client, request, snapshot, plan } = exchange;
   const { headers } = request;
-  dropNominated(headers);
   const peer = client.peerAddress;
   const proto = trusted ? keptProto(headers) : "";
   const host = trusted ? keptSingle(headers, "x-forwarded-host") : "";
@@ -57,7 +75,7 @@ export function prepareRequestFields(exchange: FieldSubject, trusted: boolean): 
   const prefix = trusted ? (headers.get("x-forwarded-prefix") ?? "") : "";
   const hops = trusted ? (headers.get("x-forwarded-for") ?? "") : "";
   const forwarded = trusted ? (headers.get("forwarded") ?? "") : "";
-  dropIdentityFields(headers, trusted);
+  for (const name of SET_ANEW) headers.deleteFolded(name);
 
   if (peer !== "" || hops !== "") headers.appendUnchecked("X-Forwarded-For", joined(hops, peer));
   headers.appendUnchecked("X-Forwarded-Proto", proto || client.scheme);
@@ -101,9 +119,8 @@ function dropIdentityFields(headers: HeaderList, trusted: boolean): void {
         : folded === identity,
     );
     if (field === undefined) continue;
-    // What a trusted proxy says passes, but for what is set anew and for spellings that would shadow it.
-    const setAnew = field === "x-forwarded-" || field === "forwarded";
-    if (!trusted || setAnew || name !== folded) headers.deleteAt(i);
+    // What a trusted proxy says passes, but for spellings that would shadow it.
+    if (!trusted || name !== folded) headers.deleteAt(i);
   }
 }
 

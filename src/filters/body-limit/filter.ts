@@ -1,4 +1,4 @@
-import { CONTINUE, type FilterKind, type Respond, respond } from "#sdk/index.ts";
+import { CONTINUE, type FilterKind, refuse } from "#sdk/index.ts";
 import type { BodyLimitOptions } from "./config.ts";
 
 /** What has arrived of one request. */
@@ -13,7 +13,7 @@ export const bodyLimit: FilterKind<BodyLimitOptions, Received> = {
   securityPosture: "untrusted-both",
   pure: true,
   create({ max }) {
-    const refusal = tooLarge(max);
+    const refusal = refuse("request_body_too_large", `more than ${max} bytes`);
     return {
       start: () => ({ bytes: 0 }),
       onRequestHead: ({ request }) => (request.contentLength > max ? refusal : CONTINUE),
@@ -25,16 +25,3 @@ export const bodyLimit: FilterKind<BodyLimitOptions, Received> = {
     };
   },
 };
-
-function tooLarge(max: number): Respond {
-  const code = "request_body_too_large";
-  return respond({
-    status: 413,
-    headers: {
-      "Content-Type": "text/plain; charset=utf-8",
-      "Cache-Control": "no-store",
-      "Proxy-Status": `sluice; error=http_request_error; details="${code}"`,
-    },
-    body: `413 Content Too Large\n${code}: The request's body is larger than the ${max} bytes that are taken here.\n`,
-  });
-}

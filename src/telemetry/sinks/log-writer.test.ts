@@ -1,14 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  constants,
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
-import { open } from "node:fs/promises";
+import { constants, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,28 +37,6 @@ test("a file that cannot be opened is an error at once", async (context) => {
   await assert.rejects(openLogWriter({ to: path, onError: () => {} }), /ENOENT/);
 });
 
-test("after reopening, lines go to a new file of the old name", async (context) => {
-  const path = join(folder(context), "access.log");
-  const writer = await openLogWriter({ to: path, onError: unexpected });
-  writer.write("before\n");
-  writer.flushSync();
-  renameSync(path, `${path}.1`);
-  writer.reopen();
-  writer.write("after\n");
-  await writer.close();
-  assert.equal(readFileSync(`${path}.1`, "utf8"), "before\n");
-  assert.equal(readFileSync(path, "utf8"), "after\n");
-});
-
-test("flushing at exit leaves nothing behind", async (context) => {
-  const path = join(folder(context), "access.log");
-  const writer = await openLogWriter({ to: path, onError: unexpected });
-  writer.write("last words\n");
-  writer.flushSync();
-  assert.equal(readFileSync(path, "utf8"), "last words\n");
-  await writer.close();
-});
-
 test("lines written after closing are counted as dropped", async (context) => {
   const writer = await openLogWriter({
     to: join(folder(context), "access.log"),
@@ -86,11 +55,10 @@ test(
     execFileSync("mkfifo", [path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     context.after(() => closeSync(reader));
-    const file = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
-    context.after(() => file.close());
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
     const errors: Error[] = [];
     const writer = await openLogWriter({
-      to: file.fd,
+      to: fd,
       maxBuffered: 100_000,
       onError: (error) => errors.push(error),
     });
@@ -98,11 +66,8 @@ test(
     for (let i = 0; i < 1000; i++) writer.write(line);
     // The pipe takes 64 KiB and the buffer 100 kB of the 1 MB.
     assert.ok(writer.dropped > 0 && writer.dropped < 1000);
-    const { dropped } = writer;
-    writer.flushSync();
-    assert.equal(errors.length, 1, "what is still held is given up, after waiting a while");
-    assert.equal(writer.dropped, dropped);
     await writer.close();
+    assert.equal(errors.length, 1, "what is still held is given up, after waiting a while");
   },
 );
 
@@ -113,12 +78,11 @@ test(
     const path = join(folder(context), "pipe");
     execFileSync("mkfifo", [path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const file = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
-    context.after(() => file.close());
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
     const broken = Promise.withResolvers<Error>();
     let errors = 0;
     const writer = await openLogWriter({
-      to: file.fd,
+      to: fd,
       onError: (error) => {
         errors++;
         broken.resolve(error);

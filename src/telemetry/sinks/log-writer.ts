@@ -8,7 +8,10 @@ import sonicBoom, { type SonicBoom } from "sonic-boom";
 
 /** Where lines go to. */
 export interface LogWriterOptions {
-  /** A descriptor such as 1 for standard output, or the path of a file, which is appended to. */
+  /**
+   * A descriptor such as 1 for standard output, or the path of a file, which is appended to. Closing closes the
+   * descriptor too, unless it is 1 or 2.
+   */
   readonly to: number | string;
   /** Most bytes that are held; 4 MiB if not given. */
   readonly maxBuffered?: number;
@@ -22,17 +25,13 @@ export interface LogWriter {
   write(lines: string): void;
   /** Lines that were dropped so far. */
   readonly dropped: number;
-  /** Opens the file again by its path, after it has been moved away. Nothing for a descriptor. */
-  reopen(): void;
-  /** Writes what is held, blocking, for at most about a second if nobody takes it. For the process's last words. */
-  flushSync(): void;
-  /** Writes what is held, then closes a file. Resolves also when it cannot be written. */
+  /** Writes what is held, then closes. Resolves also when it cannot be written. */
   close(): Promise<void>;
 }
 
 const MAX_BUFFERED = 4 * 1024 * 1024;
 /** Retries, 100 ms apart, that somebody who is leaving waits for a reader. */
-const LAST_RETRIES = 10;
+const LAST_RETRIES = 5;
 
 /**
  * Opens a log.
@@ -51,7 +50,6 @@ class BoomWriter implements LogWriter {
   readonly #options: LogWriterOptions;
   readonly #boom: SonicBoom;
   #failing = false;
-  #leaving = false;
   #retries = 0;
   #closed = false;
 
@@ -63,7 +61,7 @@ class BoomWriter implements LogWriter {
       append: true,
       mode: 0o640,
       maxLength: options.maxBuffered ?? MAX_BUFFERED,
-      retryEAGAIN: () => !this.#leaving || this.#retries++ < LAST_RETRIES,
+      retryEAGAIN: () => !this.#closed || this.#retries++ < LAST_RETRIES,
     });
     this.#boom = boom;
     this.opened = new Promise((resolve, reject) => {
@@ -82,27 +80,9 @@ class BoomWriter implements LogWriter {
     else this.#boom.write(lines);
   }
 
-  reopen(): void {
-    if (typeof this.#options.to === "string" && !this.#closed) this.#boom.reopen();
-  }
-
-  flushSync(): void {
-    if (this.#closed) return;
-    this.#leaving = true;
-    this.#retries = 0;
-    try {
-      this.#boom.flushSync();
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-    }
-    this.#leaving = false;
-  }
-
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#leaving = true;
-    this.#retries = 0;
     const boom = this.#boom;
     await new Promise<void>((resolve) => {
       boom.once("close", resolve);
