@@ -3,7 +3,7 @@
  */
 import { domainToASCII } from "node:url";
 import type { Parsed } from "#core/units.ts";
-import { formatIp, parseIp } from "./ip.ts";
+import { formatIp, parseIp } from "#core/collections/ip.ts";
 import type { EndpointAddress, EndpointConfig, ListenAddress, ListenConfig } from "./types.ts";
 
 const LISTEN_HINT = "for example `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/sluice.sock`";
@@ -75,13 +75,20 @@ export function parseEndpoint(text: string): Parsed<EndpointConfig> {
 /** A host as it is compared: lower case, ASCII form, IPv6 without brackets; undefined when it is none. */
 export function parseHost(text: string): string | undefined {
   if (text.startsWith("[")) {
-    const ip = text.endsWith("]") ? parseIp(text.slice(1, -1)) : undefined;
-    return ip?.length === 16 ? formatIp(ip) : undefined;
+    return text.endsWith("]") ? canonicalIpv6(text.slice(1, -1)) : undefined;
   }
   // What ends in a number is an address or nothing: `10.0.0.256` must not become a name.
-  if (/(?:^|\.)\d+\.?$/.test(text)) return parseIp(text) === undefined ? undefined : text;
+  if (/(?:^|\.)\d+\.?$/.test(text)) return parseIp(text, words) === 4 ? text : undefined;
   return parseName(text);
 }
+
+/** Also of an IPv4-mapped address, which stays an IPv6 literal here: it is compared with what clients write. */
+function canonicalIpv6(text: string): string | undefined {
+  if (!text.includes(":") || parseIp(text, words) === 0) return undefined;
+  return formatIp(words, 6);
+}
+
+const words = new Uint32Array(4);
 
 function parseName(text: string): string | undefined {
   const ascii = /^[\u0021-\u007e]*$/.test(text) ? text.toLowerCase() : domainToASCII(text);
@@ -93,7 +100,7 @@ function parseName(text: string): string | undefined {
 }
 
 function splitHostPort(text: string, hint: string): Parsed<{ host: string; port: number | null }> {
-  if (parseIp(text)?.length === 16) {
+  if (text.includes(":") && canonicalIpv6(text) !== undefined) {
     return failure("an IPv6 address stands in brackets", `write \`[${text}]:8080\``);
   }
   const bare = /^\d+$/.test(text) ? `:${text}` : text;

@@ -2,7 +2,7 @@
  * What is valid and yet probably not meant, or not safe.
  */
 import type { FilterSchemas } from "#sdk/config.ts";
-import { parseIp } from "./ip.ts";
+import { CidrSet } from "#core/collections/cidr.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import type { SourceMap } from "./source-map.ts";
 import type { Config, RouteConfig } from "./types.ts";
@@ -23,7 +23,7 @@ export function safetyWarnings(
     warnings.push(sources.diagnostic("warning", path, message, hint, part));
   };
   for (const [index, block] of config.trustedProxies.entries()) {
-    if (block.bits > 0) continue;
+    if (!block.text.endsWith("/0")) continue;
     warn(
       ["trustedProxies", index],
       `\`${block.text}\` trusts everybody: any client can pretend any address`,
@@ -71,7 +71,7 @@ function guardOf(route: RouteConfig, filters: FilterSchemas): string | undefined
 }
 
 function isLoopback(host: string): boolean {
-  if (host === "localhost" || host === "::1") return true;
-  const bytes = parseIp(host);
-  return bytes?.length === 4 && bytes[0] === 127;
+  return host === "localhost" || LOOPBACK.has(host);
 }
+
+const LOOPBACK = new CidrSet(["127.0.0.0/8", "::1"]);

@@ -83,11 +83,6 @@ export type ValueTest =
 
 /** A block of addresses. */
 export interface Cidr {
-  /** Canonical form, for people: `10.0.0.0/8`, `2001:db8::/32`. */
+  /** Canonical form: `10.0.0.0/8`, `2001:db8::/32`. */
   readonly text: string;
-  readonly family: 4 | 6;
-  /** The network's address, 4 or 16 bytes, the bits behind the prefix being 0. */
-  readonly address: readonly number[];
-  /** Length of the prefix in bits: 0…32 or 0…128. */
-  readonly bits: number;
 }

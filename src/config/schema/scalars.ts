@@ -2,7 +2,7 @@
  * Small schemas that several keys share.
  */
 import { type Milliseconds, type Parsed, duration, text, z } from "#sdk/config.ts";
-import { parseCidr } from "../ip.ts";
+import { parseCidr } from "#core/collections/cidr.ts";
 import type { Cidr } from "#model/match.ts";
 
 /** A port on its own. */
@@ -22,10 +22,15 @@ export function limitOrOff(): z.ZodType<Milliseconds | null, string> {
 }
 
 /** An address or a block of addresses. */
-export const cidr: z.ZodType<Cidr, string> = text(parseCidr, {
+export const cidr: z.ZodType<Cidr, string> = text(parseBlock, {
   expected: "an address block",
   example: "10.0.0.0/8",
 });
+
+function parseBlock(written: string): Parsed<Cidr> {
+  const parsed = parseCidr(written);
+  return parsed.ok ? { ok: true, value: { text: parsed.value.text } } : parsed;
+}
 
 /** A name that stands in logs, metrics and URLs of the admin API. */
 export const name: z.ZodType<string, string> = text(parseName, {

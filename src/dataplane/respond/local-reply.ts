@@ -4,6 +4,7 @@
  */
 
 import { FAILURES, type FailureCode } from "#core/errors.ts";
+import { httpDate } from "#core/time/calendar.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { ResponseHead } from "#core/http/message.ts";
 import type { LocalResponse } from "#sdk/filter.ts";
@@ -122,44 +123,6 @@ code{background:#eee;padding:.1em .3em;border-radius:3px}small{color:#666}
 <body><h1>${status} ${reason}</h1><p>${sentence.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</p>
 <p><small>Code <code>${code}</code>${id === "" ? "" : `, request <code>${id}</code>`}</small></p></body></html>
 `;
-}
-
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-
-/** IMF-fixdate (RFC 9110 §5.6.7), without the ambient `Date`: civil from days since 1970. */
-export function httpDate(wall: number): string {
-  const seconds = Math.floor(wall / 1000);
-  const days = Math.floor(seconds / 86_400);
-  const rest = seconds - days * 86_400;
-  const { year, month, day } = civil(days);
-  const time = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60, rest % 60].map(two).join(":");
-  return `${DAYS[(days + 4) % 7]}, ${two(day)} ${MONTHS[month - 1]} ${year} ${time} GMT`;
-}
-
-function two(value: number): string {
-  return value < 10 ? `0${value}` : String(value);
-}
-
-/** Days since 1970-01-01 to a date of the Gregorian calendar (eras of 400 years that begin on 1 March). */
-function civil(days: number): { year: number; month: number; day: number } {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear =
-    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  return { year, month, day };
 }
 
 /** Reason phrases of the answers that the proxy makes (RFC 9110 §15). */

@@ -1,7 +1,7 @@
 /** The access log in the combined format of Apache httpd, which nginx and every log analyser know. */
 
 import type { ExchangeRecord } from "#model/record.ts";
-import { commonLogDate } from "../calendar.ts";
+import { commonLogDate } from "#core/time/calendar.ts";
 import { clip, escapeApache } from "../escape.ts";
 import { redactQuery } from "../redact.ts";
 import { LIMITS, protocolOf } from "./limits.ts";

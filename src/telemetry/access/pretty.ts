@@ -2,7 +2,7 @@
 
 import { FAILURES } from "#core/errors.ts";
 import type { ExchangeRecord } from "#model/record.ts";
-import { timeOfDay } from "../calendar.ts";
+import { timeOfDay } from "#core/time/calendar.ts";
 import { type Paint, painter } from "../colour.ts";
 import { clip, escapeText } from "../escape.ts";
 import { redactQuery } from "../redact.ts";

@@ -3,16 +3,15 @@
  * held up to a limit, then dropped and counted: a full disk or a reader that sleeps must not stop a proxy.
  */
 
+import { constants, fstatSync, openSync } from "node:fs";
+
 // A CommonJS module whose exports Node does not see by name.
 import sonicBoom, { type SonicBoom } from "sonic-boom";
 
 /** Where lines go to. */
 export interface LogWriterOptions {
-  /**
-   * A descriptor such as 1 for standard output, or the path of a file, which is appended to. Closing closes the
-   * descriptor too, unless it is 1 or 2.
-   */
-  readonly to: number | string;
+  /** Descriptor 1 or 2, which stay open when the log is closed, or the path of a file, which is appended to. */
+  readonly to: 1 | 2 | string;
   /** Most bytes that are held; 4 MiB if not given. */
   readonly maxBuffered?: number;
   /** Told once when writing begins to fail, and again after it has worked in between. */
@@ -56,7 +55,7 @@ class BoomWriter implements LogWriter {
   constructor(options: LogWriterOptions) {
     this.#options = options;
     const boom = new sonicBoom.SonicBoom({
-      fd: options.to,
+      fd: typeof options.to === "number" ? unblocked(options.to) : options.to,
       sync: false,
       append: true,
       mode: 0o640,
@@ -103,5 +102,20 @@ class BoomWriter implements LogWriter {
     if (this.#failing) return;
     this.#failing = true;
     this.#options.onError(error);
+  }
+}
+
+/**
+ * A pipe to somebody who does not read blocks whoever writes, and a thread of the pool that is blocked keeps even
+ * `process.exit` waiting. The same pipe opened anew does not block, and leaves alone the processes that share the
+ * descriptor that was given. Only Linux can open a pipe again; elsewhere, and for everything but pipes (sockets
+ * cannot be opened at all), the descriptor itself is used.
+ */
+function unblocked(fd: number): number {
+  if (process.platform !== "linux" || !fstatSync(fd).isFIFO()) return fd;
+  try {
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return fd;
   }
 }

@@ -7,7 +7,7 @@ import { type DestinationStream, type Logger, pino } from "pino";
 
 import type { Severity } from "#core/errors.ts";
 import { LEVELS } from "../access/json.ts";
-import { timeOfDay } from "../calendar.ts";
+import { timeOfDay } from "#core/time/calendar.ts";
 import { painter } from "../colour.ts";
 import { escapeControls, escapeText } from "../escape.ts";
 import { REDACTED, isSensitiveHeader } from "../redact.ts";

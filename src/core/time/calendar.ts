@@ -1,4 +1,6 @@
-/** Dates of log lines, from epoch milliseconds, without asking the machine for anything. */
+/** Dates of log lines and of header fields, from epoch milliseconds, without asking the machine for anything. */
+
+const DAYS: readonly string[] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 const MONTHS: readonly string[] = [
   "Jan",
@@ -36,6 +38,13 @@ export function commonLogDate(wall: number, utcOffset: number): string {
 export function timeOfDay(wall: number, utcOffset: number): string {
   const seconds = modulo(Math.floor(wall / 1000) + utcOffset * 60, 86_400);
   return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+/** The date of a header field, `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate, RFC 9110 §5.6.7). */
+export function httpDate(wall: number): string {
+  const days = Math.floor(wall / 86_400_000);
+  const { year, month, day } = civil(days);
+  return `${DAYS[modulo(days + 4, 7)]}, ${two(day)} ${MONTHS[month - 1]} ${year} ${timeOfDay(wall, 0)} GMT`;
 }
 
 /**

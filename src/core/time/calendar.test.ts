@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { commonLogDate, timeOfDay } from "./calendar.ts";
+import { commonLogDate, httpDate, timeOfDay } from "./calendar.ts";
 
 test("dates agree with the platform's for every moment and offset", () => {
   const max = Date.UTC(2200, 0, 1);
@@ -18,6 +18,7 @@ test("dates agree with the platform's for every moment and offset", () => {
         const written = commonLogDate(wall, offset);
         assert.equal(written.slice(0, 20), `${day}/${month}/${year}:${time}`);
         assert.equal(timeOfDay(wall, offset), time);
+        assert.equal(httpDate(wall), new Date(wall).toUTCString());
       },
     ),
     { numRuns: 1000 },
