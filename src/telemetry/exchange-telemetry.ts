@@ -55,6 +55,7 @@ class ExchangeTelemetry implements ExchangeSink {
       );
     }
     if (record.failure !== null) metrics.countFailure(FAILURE_INDEX.get(record.failure) ?? 0);
+    if (record.failure === "internal_error") metrics.countBug();
     this.#log.write(record);
   }
 }

@@ -60,13 +60,15 @@ export async function playScene(
     wire.send(text);
     return { client: wire, backend: await origin.connection() };
   };
-  let settled = false;
+  const whole = async (): Promise<void> => {
+    await play({ proxy, origin, client, exchange }, context);
+    for (const wire of clients) wire.reset();
+    await settle(proxy, origin, chosen.backends?.length ?? 1);
+  };
   try {
-    await Promise.race([play({ proxy, origin, client, exchange }, context), timedOut(context)]);
-    settled = true;
+    await Promise.race([whole(), timedOut(context)]);
   } finally {
     for (const wire of clients) wire.socket.destroy();
-    if (settled) await settle(proxy, origin, chosen.backends?.length ?? 1);
     await proxy.close();
     await origin.close();
   }

@@ -114,8 +114,9 @@ export class EndpointPool implements UpstreamOwner {
     wish.queued = true;
     this.#queue.push(wish);
     this.#context.transport.timers.schedule(wish.timer, wish.config.queueTimeout);
-    // Another worker may hold one that it does not use.
+    // Another worker may hold one that it does not use; or it gave one back before it could see this wish.
     this.#context.endpoints.wakeHolder(slot);
+    this.#serveQueue();
   }
 
   #dequeue(wish: Wish): void {
@@ -149,6 +150,8 @@ export class EndpointPool implements UpstreamOwner {
     } else if (wish.queued) {
       this.#queue = this.#queue.filter((queued) => queued !== wish);
       this.#dequeue(wish);
+      // The bell may have been rung for it: whoever waits elsewhere has to hear it then.
+      if (this.#queue.length === 0) this.#context.endpoints.wakeWaiter(this.state.slot);
     }
   }
 
@@ -211,10 +214,10 @@ export class EndpointPool implements UpstreamOwner {
 
   /** The doorbell rang: a place may have become free, or another worker needs one that is not used here. */
   onDoorbell(): void {
+    const { endpoints } = this.#context;
     if (this.#queue.length > 0) this.#serveQueue();
-    else if (this.#idle.length > 0 && this.#context.endpoints.waitsElsewhere(this.state.slot)) {
-      this.#idle[0]!.close();
-    }
+    else if (this.#idle.length === 0) endpoints.wakeWaiter(this.state.slot);
+    else if (endpoints.waitsElsewhere(this.state.slot)) this.#idle[0]!.close();
   }
 
   /** Closes what is unused now, and the rest when it becomes free. */
