@@ -41,7 +41,7 @@ export class DataPlane implements TimerOwner {
   /** Serves the connections of a listener. @throws Error before `apply` */
   acceptor(): Acceptor {
     if (this.#lifecycle === null) throw new Error("no snapshot has been applied yet");
-    return this.#lifecycle;
+    return this.#lifecycle.door;
   }
 
   /** Another worker has rung: a connection to a backend became free there, or is wanted there. */

@@ -149,9 +149,9 @@ function requestText(wish: Wish, id: number): string {
 
 /** Waits for something that needs the network to go on, and time to pass. */
 async function settled(network: MemoryNetwork, pending: Promise<void>): Promise<void> {
-  let over = false;
-  void pending.finally(() => (over = true));
-  for (let turn = 0; turn < 100 && !over; turn++) {
+  const state = { over: false };
+  void pending.finally(() => (state.over = true));
+  for (let turn = 0; turn < 100 && !state.over; turn++) {
     await new Promise((resolve) => setImmediate(resolve));
     network.advance(100);
   }

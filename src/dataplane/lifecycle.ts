@@ -18,8 +18,8 @@ import { FAILURES, failure, type Failure, type FailureCode } from "#core/errors.
 import { HeaderList } from "#core/http/header-list.ts";
 import { dropNominated } from "#core/http/hop-by-hop.ts";
 import type { ResponseHead } from "#core/http/message.ts";
-import type { Acceptor, Connection, TransportFailure } from "#transport/contract.ts";
-import { admit, TurnedAway } from "./accept/admission.ts";
+import type { Connection } from "#transport/contract.ts";
+import { Door, type DoorUser } from "./accept/door.ts";
 import { clientAddress, isTrusted } from "./accept/client-address.ts";
 import { chooseEndpoint } from "./balance/select.ts";
 import type { DataPlaneContext } from "./context.ts";
@@ -51,23 +51,20 @@ import {
 import { route } from "./route/route.ts";
 import type { ClientStream } from "./client-stream.ts";
 
-/** A limit that is hit is hit often: it is said so at most this often, milliseconds. */
-const LIMIT_LOG_INTERVAL = 10_000;
-
 const EMPTY_HEADERS: HeaderList = new HeaderList();
 
 /** Bytes of a request's body that wait for the backend before the client is made to wait. */
 const REQUEST_WINDOW = 64 * 1024;
 
 /** See the head of this file. */
-export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, TunnelsUser {
+export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, TunnelsUser {
   readonly connections: Set<Http1Connection> = new Set();
   readonly tunnels: Tunnels;
+  /** Where connections come in. */
+  readonly door: Door;
   readonly #context: DataPlaneContext;
   readonly #pools: Pools;
   readonly #nextId: () => string;
-  readonly #turnedAway: TurnedAway = new TurnedAway();
-  #limitLoggedAt = -LIMIT_LOG_INTERVAL;
   /** Called when a connection or tunnel has ended: the end of a drain may be near. */
   onLess: () => void = () => undefined;
 
@@ -76,28 +73,18 @@ export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, T
     this.#context = context;
     this.#pools = pools;
     this.#nextId = nextId;
+    this.door = new Door(context, this);
     this.tunnels = new Tunnels(context, this);
   }
 
   // ── :: 1 accept ─────────────────────────────────────────────────────────────────────────────────────
 
-  onConnection(connection: Connection): void {
-    if (admit(this.#context)) {
-      this.connections.add(new Http1Connection(this.#context, connection, this));
-      return;
-    }
-    const { head, body } = this.#failurePage("connection_limit", "", EMPTY_HEADERS);
-    this.#turnedAway.answer(connection, head, body);
-    const { now } = this.#context.transport.timers;
-    if (now - this.#limitLoggedAt < LIMIT_LOG_INTERVAL) return;
-    this.#limitLoggedAt = now;
-    this.#context.log("warn", "connection_limit", FAILURES.connection_limit.sentence);
+  serve(connection: Connection): void {
+    this.connections.add(new Http1Connection(this.#context, connection, this));
   }
 
-  onAcceptFailure(fault: TransportFailure): void {
-    this.#context.log("error", "descriptors_exhausted", FAILURES.descriptors_exhausted.sentence, {
-      detail: fault.detail,
-    });
+  limitPage(): LocalReply {
+    return this.#failurePage("connection_limit", "", EMPTY_HEADERS);
   }
 
   onConnectionSwitched(connection: Http1Connection): void {
@@ -305,12 +292,18 @@ export class Lifecycle implements Acceptor, Http1ConnectionOwner, AttemptUser, T
     const decision = run.responseHead();
     if (!(decision instanceof Promise)) return this.#onResponseDecision(exchange, decision);
     const hold = new ResponseHold();
+    const head = exchange.response!;
+    const { keepAlive } = head;
     exchange.hold = hold;
     exchange.attempt?.pauseResponse();
+    // The head lives in the connection's parser: if the answer ends before the filters have spoken, the
+    // connection must not carry another, whose head would take its place.
+    head.keepAlive = false;
     void decision.then((late) => {
       // The backend may have failed meanwhile and the answer be another one.
       if (exchange.ended || exchange.hold !== hold) return hold.release();
       exchange.hold = null;
+      head.keepAlive = keepAlive;
       this.#onResponseDecision(exchange, late);
       if (exchange.ended) return hold.release();
       for (const slice of hold.slices) this.#sendData(exchange, slice);

@@ -108,7 +108,10 @@ export class Wire {
 
   /** Resets the connection (RST). */
   reset(): void {
-    this.socket.resetAndDestroy();
+    const { socket } = this;
+    // While a FIN is under way, `resetAndDestroy` does neither.
+    if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   /** Takes nothing from the system any more. */

@@ -52,7 +52,7 @@ test(
     });
     const sockets = new WebSocketServer({ server: app });
     sockets.on("connection", (socket) =>
-      socket.on("message", (data) => socket.send(data.toString())),
+      socket.on("message", (data: Buffer) => socket.send(data.toString())),
     );
     app.listen(0, "127.0.0.1");
     await once(app, "listening");

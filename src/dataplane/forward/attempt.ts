@@ -231,14 +231,14 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
 
   #waitForBody(): void {
     if (this.#upstream === null) return;
-    if (this.#idleLimit > 0) this.#upstream.wait(this.#idleLimit);
+    // The backend is not slow while it is we who do not read.
+    if (this.#idleLimit > 0 && !this.#upstream.paused) this.#upstream.wait(this.#idleLimit);
     else this.#upstream.stopWaiting();
   }
 
   pauseResponse(): void {
     this.#upstream?.pause();
-    // The backend is not slow while it is we who do not read.
-    if (this.#phase === "body") this.#upstream?.stopWaiting();
+    if (this.#phase === "body") this.#waitForBody();
   }
 
   resumeResponse(): void {

@@ -88,6 +88,11 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
     this.#context.transport.timers.cancel(this.#timer);
   }
 
+  /** Nothing is read for now. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;

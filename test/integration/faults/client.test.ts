@@ -138,8 +138,7 @@ scene("a head whose bytes keep coming slowly gives 408", { timeouts: { head: 100
     }
   };
   const dripped = drip();
-  await expectRefusal(stage, client, "request_head_timeout");
-  dripping = false;
+  await expectRefusal(stage, client, "request_head_timeout").finally(() => (dripping = false));
   await dripped;
 });
 

@@ -89,9 +89,8 @@ scene("a backend that breaks while a filter thinks is still a failure", broken.o
   backend.reset();
   await turns();
   broken.verdicts[0]!.resolve(CONTINUE);
-  const ended = await client.readToEnd();
+  assert.equal(statusOf(await client.readResponse()), 502);
   assert.equal((await stage.proxy.nextRecord()).failure, "response_truncated");
-  assert.ok(ended.ending === "reset" || /^HTTP\/1.1 502 /.test(ended.bytes.toString()));
 });
 
 const asked = new Waiting("onRequestHead");
