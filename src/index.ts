@@ -1,5 +1,7 @@
 /** The public entry: a reverse proxy as a library. `docs/guide/library.md` is its manual. */
 
+import { type DefineConfig, defineConfig as define } from "#config/define.ts";
+import type { FILTER_SCHEMAS } from "#filters/schemas.ts";
 import type { ConfigSource, ProxyOptions } from "./api.ts";
 import { type App, createApp } from "./app.ts";
 
@@ -17,9 +19,11 @@ export {
 } from "./api.ts";
 export type { App as Proxy } from "./app.ts";
 export type { ShortForm } from "#config/arguments.ts";
-export { defineConfig } from "#config/define.ts";
 export type { ConfigInput } from "#config/input.ts";
 export type { Config } from "#config/types.ts";
+
+/** Returns its argument, a configuration that the compiler has checked: names of upstreams, filters and their options. */
+export const defineConfig: DefineConfig<typeof FILTER_SCHEMAS> = define;
 
 /**
  * Reads and checks a configuration and makes a proxy of it, which listens when `listen()` is called.

@@ -4,6 +4,7 @@
  */
 
 export * from "#sdk/index.ts";
+/** Returns its argument. What the compiler knows of it is in `index.ts`, whose types a configuration sees. */
 export { defineConfig } from "#config/define.ts";
 
 /** A configuration only describes a proxy. @throws always */

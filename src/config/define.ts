@@ -10,14 +10,19 @@ import type { Environment } from "./references.ts";
  * only their own options. `Filters` is the type of the list of filters that there are.
  */
 export interface DefineConfig<Filters extends FilterSchemas = FilterSchemas> {
-  <const Name extends string>(config: ConfigInput<Filters, Name>): ConfigInput<Filters, Name>;
-  /** The configuration is made from the environment, possibly after some waiting. */
-  <const Name extends string>(
-    make: (
-      environment: Environment,
-    ) => ConfigInput<Filters, Name> | Promise<ConfigInput<Filters, Name>>,
-  ): (environment: Environment) => ConfigInput<Filters, Name> | Promise<ConfigInput<Filters, Name>>;
+  // One signature and not two: an error is then shown where it is, not as "no overload matches".
+  <
+    const Name extends string,
+    Written extends ConfigInput<Filters, Name> | MakeConfig<Filters, Name>,
+  >(
+    config: Written & (ConfigInput<Filters, Name> | MakeConfig<Filters, Name>),
+  ): Written;
 }
+
+/** A configuration that is made from the environment, possibly after some waiting. */
+export type MakeConfig<Filters extends FilterSchemas, Name extends string> = (
+  environment: Environment,
+) => ConfigInput<Filters, Name> | Promise<ConfigInput<Filters, Name>>;
 
 /** Returns its argument, which the compiler has checked. */
 export const defineConfig: DefineConfig = <T>(config: T): T => config;

@@ -64,6 +64,8 @@ export class Exchange {
   /** The final head has been handed to the client's stream. */
   responseStarted = false;
   responseComplete = false;
+  /** The head that went out announces that there is no body: none may follow. */
+  bodiless = false;
   responseBytes = 0;
   /** The answer is the proxy's own. */
   local = false;
@@ -72,6 +74,8 @@ export class Exchange {
   localBody: Uint8Array | null = null;
 
   filters: FilterHandle | null = null;
+  /** A filter thinks about the head of the request: none has seen its body. */
+  filtering = false;
   /** The filters have had their say about an answer; no other is shown to them. */
   filtersDone = false;
   /** Set while a filter thinks about the head of the answer. */

@@ -142,21 +142,31 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     const decision = run.requestHead();
     if (!(decision instanceof Promise)) return this.#onRequestDecision(exchange, trusted, decision);
     client.pauseBody();
+    exchange.filtering = true;
     void decision.then((late) => {
-      if (exchange.ended) return;
+      exchange.filtering = false;
+      // The request may have been refused for something else meanwhile.
+      if (exchange.ended || exchange.local) return;
       client.resumeBody();
       this.#onRequestDecision(exchange, trusted, late);
     });
   }
 
   #onRequestDecision(exchange: Exchange, trusted: boolean, decision: Decision): void {
-    if (decision.kind === "continue") this.#forward(exchange, trusted);
-    else this.#conclude(exchange, decision);
+    if (decision.kind !== "continue") return this.#conclude(exchange, decision);
+    // Now the filters get to see what has arrived of the body while one of them thought.
+    for (const slice of exchange.body.slices) {
+      const verdict = exchange.filters!.requestData(slice.view());
+      if (verdict.kind !== "continue") return this.#conclude(exchange, verdict);
+    }
+    this.#forward(exchange, trusted);
   }
 
   onRequestData(exchange: Exchange, slice: Slice, start: number, end: number): void {
     exchange.requestBytes += end - start;
-    if (exchange.filters !== null) {
+    // The answer is decided, and nobody waits for this any more.
+    if (exchange.local) return;
+    if (exchange.filters !== null && !exchange.filtering) {
       const decision = exchange.filters.requestData(slice.bytes.subarray(start, end));
       if (decision.kind !== "continue") return this.#conclude(exchange, decision);
     }
@@ -188,7 +198,8 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   }
 
   onClientWritable(exchange: Exchange): void {
-    exchange.attempt?.resumeResponse();
+    // While a filter thinks about the head, it is that which the backend waits for.
+    if (exchange.hold === null) exchange.attempt?.resumeResponse();
   }
 
   // ── :: 5 balance, :: 6 forward ──────────────────────────────────────────────────────────────────────
@@ -326,8 +337,9 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.status = head.status;
     exchange.responseStarted = true;
     const framing = clientFraming(head, request.method, request.version);
+    exchange.bodiless = framing === "none";
     if (exchange.local && !exchange.requestComplete) client.closeAfterAnswer();
-    client.sendHead(head, framing, announcedLength(head));
+    client.sendHead(head, framing, announcedLength(head, framing));
     if (exchange.local) this.#sendLocalBody(exchange);
   }
 
@@ -338,6 +350,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   }
 
   #sendData(exchange: Exchange, slice: Slice): void {
+    if (exchange.bodiless) return slice.release();
     exchange.responseBytes += slice.length;
     if (!exchange.client.sendData(slice)) exchange.attempt?.pauseResponse();
   }
@@ -416,9 +429,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   /** Sends the body of the proxy's own answer and its end, once its head has gone out. */
   #sendLocalBody(exchange: Exchange): void {
     const body = exchange.localBody!;
-    if (body.length > 0 && exchange.request.method !== "HEAD") {
-      this.#sendData(exchange, sliceOf(body));
-    }
+    if (body.length > 0) this.#sendData(exchange, sliceOf(body));
     this.#endResponse(exchange, null);
   }
 
@@ -433,6 +444,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.attempt = null;
     const { client, request, snapshot } = exchange;
     if (!isAccepted(request, head)) {
+      for (const slice of upstream.early) slice.release();
       upstream.connection.abort();
       upstream.done();
       return this.#fail(exchange, failure("upgrade_refused", head.upgrade));

@@ -35,6 +35,11 @@ export class RequestBody {
     return this.#waiting;
   }
 
+  /** What is kept, in order; all that has arrived as long as nothing was taken. */
+  get slices(): readonly Slice[] {
+    return this.#slices;
+  }
+
   /** Bytes that are kept in memory. */
   get held(): number {
     return this.#held;

@@ -13,7 +13,7 @@ export async function connectTo(port: number): Promise<Wire> {
 
 /** A request as text. Fields as `Name: value`; `Host` is added. */
 export function request(startLine: string, fields: readonly string[] = [], body = ""): string {
-  const host = /HTTP\/1\.0$/.test(startLine) ? [] : ["Host: app.test"];
+  const host = startLine.endsWith("HTTP/1.0") ? [] : ["Host: app.test"];
   return `${[startLine, ...host, ...fields].join("\r\n")}\r\n\r\n${body}`;
 }
 

@@ -16,9 +16,9 @@ export interface Scene {
   readonly proxy: TestProxy;
   readonly origin: Origin;
   /** A new connection to the proxy. */
-  client(): Promise<Wire>;
+  readonly client: () => Promise<Wire>;
   /** Sends a request on a new connection to the proxy; both ends of it. */
-  exchange(request: string): Promise<{ client: Wire; backend: Wire }>;
+  readonly exchange: (request: string) => Promise<{ client: Wire; backend: Wire }>;
 }
 
 /** Options of a scene; the backend is added unless there are others. */

@@ -4,12 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 
 const BIN = join(import.meta.dirname, "../../bin/sluice");
@@ -23,8 +22,19 @@ export interface SluiceOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Beside the variables of the test. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** How many addresses it listens on. Default: 1. */
+  /** How many TCP addresses it listens on. Default: 1. */
   readonly listeners?: number;
+  /** A line of `sh` that ends in `exec "$0" "$@"`, in whose surroundings it is to run: `ulimit -n 80; exec "$0" "$@"`. */
+  readonly shell?: string;
+  /** Descriptors of this process that it inherits, from number 3 on. */
+  readonly inherits?: readonly number[];
+}
+
+/** How a command ended. */
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** A proxy that runs. */
@@ -49,23 +59,7 @@ export interface Sluice {
 
 /** Starts it and waits until it listens. It never outlives the test. */
 export async function startSluice(t: TestContext, options: SluiceOptions): Promise<Sluice> {
-  const directory = mkdtempSync(join(tmpdir(), "sluice-run-"));
-  for (const [name, text] of Object.entries(options.files ?? {})) {
-    writeFileSync(join(directory, name), text);
-  }
-  const child = spawn(process.execPath, [BIN, ...(options.args ?? ["run"])], {
-    cwd: directory,
-    stdio: ["ignore", "pipe", "pipe"],
-    // Its control socket lies there too: instances of tests that run at the same time do not meet.
-    env: { ...process.env, XDG_RUNTIME_DIR: directory, ...options.environment },
-  });
-  const output = collect(child);
-  const ended = once(child, "close") as Promise<[code: number | null, signal: string | null]>;
-  t.after(async () => {
-    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
-    await ended;
-    rmSync(directory, { recursive: true, force: true });
-  });
+  const { child, directory, output, ended } = launch(t, options);
 
   const gone = ended.then(([code]) => {
     throw new Error(`sluice ended with code ${code} before it was ready:\n${output.stderr}`);
@@ -93,6 +87,45 @@ export async function startSluice(t: TestContext, options: SluiceOptions): Promi
   };
 }
 
+/** Runs a command that ends by itself: `check`, `explain`, or `run` with something that keeps it from starting. */
+export async function runSluice(t: TestContext, options: SluiceOptions): Promise<Finished> {
+  const { output, ended } = launch(t, options);
+  const [code] = await ended;
+  return { code, stdout: output.stdout, stderr: output.stderr };
+}
+
+/** A child that was started and that never outlives the test. */
+interface Launched {
+  readonly child: ChildProcess;
+  readonly directory: string;
+  readonly output: Output;
+  readonly ended: Promise<[code: number | null, signal: string | null]>;
+}
+
+function launch(t: TestContext, options: SluiceOptions): Launched {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-run-"));
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    writeFileSync(join(directory, name), text);
+  }
+  const command = [process.execPath, BIN, ...(options.args ?? ["run"])];
+  if (options.shell !== undefined) command.unshift("/bin/sh", "-c", options.shell);
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, {
+    cwd: directory,
+    stdio: ["ignore", "pipe", "pipe", ...(options.inherits ?? [])],
+    // Its control socket lies there too: instances of tests that run at the same time do not meet.
+    env: { ...process.env, XDG_RUNTIME_DIR: directory, ...options.environment },
+  });
+  const output = collect(child);
+  const ended = once(child, "close") as Launched["ended"];
+  t.after(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return { child, directory, output, ended };
+}
+
 /** What a child writes, and a way to wait for it. */
 class Output {
   stdout = "";
@@ -117,9 +150,9 @@ class Output {
   }
 }
 
-function collect(child: ChildProcessByStdio<null, Readable, Readable>): Output {
+function collect(child: ChildProcess): Output {
   const output = new Output();
-  child.stdout.setEncoding("utf8").on("data", (text: string) => output.add("stdout", text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => output.add("stderr", text));
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => output.add("stdout", text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => output.add("stderr", text));
   return output;
 }

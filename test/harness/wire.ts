@@ -185,10 +185,7 @@ export class Wire {
     return chunk;
   }
 
-  async #readBody(
-    head: Pick<Message, "startLine" | "fields">,
-    framing: Framing,
-  ): Promise<Message> {
+  async #readBody(head: Pick<Message, "startLine" | "fields">, framing: Framing): Promise<Message> {
     const plain = { ...head, trailers: [], chunks: [] };
     switch (framing.kind) {
       case "none":
@@ -231,7 +228,9 @@ export class Wire {
     while (!holds()) {
       if (this.#ending !== null) {
         const rest = JSON.stringify(this.pending().slice(0, 500));
-        throw new Error(`the connection ended (${this.#ending}) before ${what} came; left: ${rest}`);
+        throw new Error(
+          `the connection ended (${this.#ending}) before ${what} came; left: ${rest}`,
+        );
       }
       assert.equal(this.#waiter, null, "one reader at a time");
       await new Promise<void>((resolve) => (this.#waiter = resolve));

@@ -188,7 +188,7 @@ describe("the packed package", { timeout: 240_000 }, () => {
   test("createProxy runs the proxy inside a program", async () => {
     const program = `
       import { createProxy } from "sluice";
-      const proxy = createProxy({
+      const proxy = await createProxy({
         listen: [{ address: "127.0.0.1:0" }],
         upstreams: { backend: ${JSON.stringify(backendUrl)} },
         routes: [{ match: "/*", to: "backend" }],
@@ -196,12 +196,14 @@ describe("the packed package", { timeout: 240_000 }, () => {
         admin: "off",
       });
       await proxy.listen();
+      const answer = await fetch(proxy.addresses[0].url);
+      console.log(answer.status, answer.headers.get("via") !== null);
       await proxy.close();
       console.log("closed");
     `;
     writeFileSync(join(home, "program.mjs"), program);
     const { stdout } = await run(process.execPath, ["program.mjs"], home);
-    assert.match(stdout, /closed\n$/u);
+    assert.equal(stdout, "200 true\nclosed\n");
   });
 
   test("its types compile in a strict project, and reject what is wrong", async () => {

@@ -8,6 +8,7 @@ function readable(pattern: string): string {
     .replace(/^\^src\//u, "")
     .replace("(?!cli/|index[.]ts|light[.]ts|worker[.]ts)", "every folder but cli")
     .replace("(?:route|balance)", "{route,balance}")
+    .replace("(?:app|api)", "{app,api}")
     .replace(/\/\[\^\/\]\+\[\.\]ts/u, "/*.ts")
     .replace("telemetry/(?!sinks/)", "telemetry (not sinks)")
     .replace("(?:memory|protocol|heartbeat)", "{memory,protocol,heartbeat}")

@@ -18,7 +18,7 @@ import { provideSystemPackages } from "./system.ts";
 const root = join(import.meta.dirname, "../..");
 
 /** Scripts of package.json, quickest first. */
-const gates = ["format:check", "lint", "typecheck", "architecture", "knip"];
+const gates = ["format:check", "lint", "docs:check", "typecheck", "architecture", "knip"];
 
 const allTests = [
   "src/**/*.test.ts",

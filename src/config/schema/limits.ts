@@ -11,7 +11,7 @@ export const limitsSchema: z.ZodType<LimitsConfig, LimitsInput | undefined> = z
       .max(10_000_000)
       .prefault(10_000)
       .describe(
-        "Client connections that the whole process holds; further ones wait to be accepted.",
+        "Client connections that the whole process holds; further ones are answered with 503 and closed.",
       ),
     bodyRate: byteRate()
       .prefault("240B/s")

@@ -3,7 +3,7 @@ import type { AttemptTimeoutName, TimeoutsInput } from "../input.ts";
 import type { AttemptTimeouts, TimeoutsConfig } from "../types.ts";
 import { limitOfTime, limitOrOff } from "./scalars.ts";
 
-const connect = limitOfTime().describe("Connecting to a backend: 502, after the retries.");
+const connect = limitOfTime().describe("Connecting to a backend: 504, after the retries.");
 const firstByte = limitOfTime().describe(
   "Wait for the first byte of the response, from the end of the request: 504.",
 );
@@ -50,7 +50,7 @@ export const timeoutsSchema: z.ZodType<TimeoutsConfig, TimeoutsInput | undefined
     drain: duration({ max: 86_400_000 })
       .prefault("30s")
       .describe(
-        "On SIGTERM and when a listener is removed: time for running exchanges to end; then they are cut.",
+        "When the process is stopped: time for running exchanges to end; then they are cut.",
       ),
   })
   .prefault({})

@@ -152,7 +152,9 @@ const connections: z.ZodType<ConnectionsConfig, ConnectionsInput | undefined> = 
       .min(0)
       .max(1_000_000)
       .prefault(1024)
-      .describe("Requests that may wait for a connection to this upstream: 503 beyond it."),
+      .describe(
+        "Requests that may wait for a connection to one endpoint, in the whole process: 503 beyond it.",
+      ),
     queueTimeout: limitOfTime()
       .prefault("5s")
       .describe("How long a request may wait for a connection: 503."),

@@ -13,7 +13,9 @@ import { ExchangeView, HookContext, type FilterSubject } from "./view.ts";
 export class FilterRun {
   readonly request: RequestView;
   readonly #chain: FilterChain;
-  readonly #contexts: HookContext[];
+  #contexts: HookContext[] = [];
+  /** Set if the state of a filter could not be made: then no hook is called. */
+  #unable: Decision | null = null;
   /** Filters whose request hooks were reached: those are told the end. */
   #reached = 0;
   #ended = false;
@@ -22,13 +24,21 @@ export class FilterRun {
     const view = new ExchangeView(subject);
     this.request = view;
     this.#chain = route.filters;
-    this.#contexts = route.filters.all.map(
-      ({ filter }) => new HookContext(view, subject, route.name, filter.start?.()),
-    );
+    for (const [index, { filter }] of route.filters.all.entries()) {
+      try {
+        this.#contexts.push(new HookContext(view, subject, route.name, filter.start?.()));
+      } catch (error) {
+        this.#unable = this.#failed(index, error);
+        // What these have begun is nobody's to end: to them, there is no exchange.
+        this.#contexts = [];
+        return;
+      }
+    }
   }
 
   /** Runs the request hooks; a promise only if one of them waits. */
   requestHead(): Decision | Promise<Decision> {
+    if (this.#unable !== null) return this.#unable;
     return this.#run(this.#chain.requestHead, 0, (index) => {
       this.#reached = Math.max(this.#reached, index + 1);
       return this.#chain.all[index]!.filter.onRequestHead!(this.#contexts[index]!);
@@ -41,7 +51,7 @@ export class FilterRun {
       try {
         const { filter } = this.#chain.all[index]!;
         const verdict = filter.onRequestData!(this.#contexts[index]!, chunk);
-        if (verdict.kind !== "continue") return verdict;
+        if (kindOf(verdict) !== "continue") return verdict;
       } catch (error) {
         return this.#failed(index, error);
       }
@@ -51,6 +61,7 @@ export class FilterRun {
 
   /** Runs the response hooks, last filter first. */
   responseHead(): Decision | Promise<Decision> {
+    if (this.#unable !== null) return CONTINUE;
     return this.#run(this.#chain.responseHead, 0, (index) =>
       this.#chain.all[index]!.filter.onResponseHead!(this.#contexts[index]!),
     );
@@ -58,7 +69,7 @@ export class FilterRun {
 
   /** Tells the filters how it ended. Errors in them are the caller's to log. */
   end(outcome: Outcome, onError: (place: string, error: unknown) => void): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#unable !== null) return;
     this.#ended = true;
     for (const index of this.#chain.end) {
       const { filter, place } = this.#chain.all[index]!;
@@ -79,14 +90,13 @@ export class FilterRun {
   ): Decision | Promise<Decision> {
     for (let i = from; i < hooks.length; i++) {
       const index = hooks[i]!;
-      let verdict: Verdict | Promise<Verdict>;
       try {
-        verdict = call(index);
+        const verdict = call(index);
+        if (verdict instanceof Promise) return this.#await(verdict, hooks, i, call);
+        if (kindOf(verdict) !== "continue") return verdict;
       } catch (error) {
         return this.#failed(index, error);
       }
-      if (verdict instanceof Promise) return this.#await(verdict, hooks, i, call);
-      if (verdict.kind !== "continue") return verdict;
     }
     return CONTINUE;
   }
@@ -97,13 +107,13 @@ export class FilterRun {
     at: number,
     call: (index: number) => Verdict | Promise<Verdict>,
   ): Promise<Decision> {
-    let verdict: Verdict;
     try {
-      verdict = await pending;
+      const verdict = await pending;
+      if (kindOf(verdict) !== "continue") return verdict;
     } catch (error) {
       return this.#failed(hooks[at]!, error);
     }
-    return verdict.kind === "continue" ? this.#run(hooks, at + 1, call) : verdict;
+    return this.#run(hooks, at + 1, call);
   }
 
   #failed(index: number, error: unknown): Decision {
@@ -113,3 +123,12 @@ export class FilterRun {
     return { kind: "failed", fault, error };
   }
 }
+
+/** Filters are written by users, not all of them in TypeScript. @throws TypeError if this is no verdict */
+function kindOf(verdict: Verdict | undefined): Verdict["kind"] {
+  const kind = verdict?.kind;
+  if (kind !== undefined && KINDS.has(kind)) return kind;
+  throw new TypeError("the hook returned no verdict: it has to end with `return CONTINUE` or the like");
+}
+
+const KINDS: ReadonlySet<string> = new Set(["continue", "respond", "reset", "refuse"]);

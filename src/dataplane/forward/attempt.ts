@@ -99,6 +99,8 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
     this.#phase = "sending";
     this.#sendHead(upstream);
     this.pump();
+    // The client may have been made to wait while there was no connection.
+    if (!this.#blocked) this.#user.onAttemptWritable(this.#exchange);
   }
 
   onNoConnection(fault: Failure): void {

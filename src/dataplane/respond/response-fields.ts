@@ -10,15 +10,23 @@ export function prepareResponseFields(head: ResponseHead, instance: string): voi
   head.headers.appendUnchecked("Via", `1.${head.version === 10 ? 0 : 1} ${instance}`);
 }
 
-/** How the end of the answer's body is told to a client of that HTTP version. */
+/**
+ * How the end of the answer's body is told to a client of that HTTP version. "none": whatever body there is must not
+ * be sent. A filter may have changed the status, and with it what is allowed.
+ */
 export function clientFraming(head: ResponseHead, method: string, version: number): BodyFraming {
   if (method === "HEAD" || head.status === 204 || head.status === 304) return "none";
-  if (head.framing === "none" || head.framing === "length") return head.framing;
+  if (head.framing === "none" || head.framing === "length") return "length";
   return version === 10 ? "close" : "chunked";
 }
 
-/** Bytes that the backend announced: also for answers to HEAD and 304, which have no body; -1 if it did not. */
-export function announcedLength(head: ResponseHead): number {
+/**
+ * Bytes to announce for an answer of that framing towards the client: also for answers to HEAD and 304, which have
+ * no body; -1 if they are not known.
+ */
+export function announcedLength(head: ResponseHead, framing: BodyFraming): number {
+  // There was no body, and its absence needs no words; with the status that a filter has set, it does.
+  if (framing === "length" && head.framing === "none") return 0;
   if (head.contentLength >= 0) return head.contentLength;
   const index = head.headers.indexOf(HEADER["content-length"]);
   const value = index < 0 ? "" : head.headers.valueAt(index);

@@ -7,7 +7,7 @@ import { answering, closedPort, response, type Script } from "../../harness/orig
 import { scene } from "../../harness/scene.ts";
 import { statusOf, valueOf, type Wire } from "../../harness/wire.ts";
 
-const SHORT = { connect: 100, firstByte: 100, responseIdle: 100 };
+const SHORT = { firstByte: 100, responseIdle: 100 };
 const HEAD = "HTTP/1.1 200 OK\r\n";
 const LENGTH = `${HEAD}Content-Length: 10\r\n\r\n`;
 const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
@@ -20,20 +20,20 @@ interface Fault {
   /** What it sends once that has gone through. */
   readonly later?: string;
   /** What it does then; without it, it waits. */
-  readonly then?: "end" | "reset";
+  readonly leaves?: "end" | "reset";
 }
 
 const beforeTheAnswer: Readonly<Record<string, Fault>> = {
-  "closes before the head": { code: "upstream_closed", then: "end" },
-  "closes in the head": { code: "upstream_closed", sends: "HTTP/1.1 20", then: "end" },
-  "closes behind a field": { code: "upstream_closed", sends: `${HEAD}A: b\r\n`, then: "end" },
+  "closes before the head": { code: "upstream_closed", leaves: "end" },
+  "closes in the head": { code: "upstream_closed", sends: "HTTP/1.1 20", leaves: "end" },
+  "closes behind a field": { code: "upstream_closed", sends: `${HEAD}A: b\r\n`, leaves: "end" },
   "closes after an interim answer": {
     code: "upstream_closed",
     sends: "HTTP/1.1 103 Early Hints\r\n\r\n",
-    then: "end",
+    leaves: "end",
   },
-  "resets before the head": { code: "upstream_reset", then: "reset" },
-  "resets in the head": { code: "upstream_reset", sends: "HTTP/1.1 20", then: "reset" },
+  "resets before the head": { code: "upstream_reset", leaves: "reset" },
+  "resets in the head": { code: "upstream_reset", sends: "HTTP/1.1 20", leaves: "reset" },
   "hangs before the head": { code: "response_timeout" },
   "hangs in the head": { code: "response_timeout", sends: `${HEAD}A: b\r\n` },
   "hangs after 100": { code: "response_timeout", sends: "HTTP/1.1 100 Continue\r\n\r\n" },
@@ -79,37 +79,48 @@ const beforeTheAnswer: Readonly<Record<string, Fault>> = {
 };
 
 const inTheAnswer: Readonly<Record<string, Fault>> = {
-  "closes short of its length": { code: "response_truncated", sends: `${LENGTH}begin`, then: "end" },
-  "closes behind a head with a length": { code: "response_truncated", sends: LENGTH, then: "end" },
+  "closes short of its length": {
+    code: "response_truncated",
+    sends: `${LENGTH}begin`,
+    leaves: "end",
+  },
+  "closes behind a head with a length": {
+    code: "response_truncated",
+    sends: LENGTH,
+    leaves: "end",
+  },
   "closes without a last chunk": {
     code: "response_truncated",
     sends: `${CHUNKED}5\r\nbegin\r\n`,
-    then: "end",
+    leaves: "end",
   },
-  "closes in a chunk": { code: "response_truncated", sends: `${CHUNKED}a\r\nbegin`, then: "end" },
+  "closes in a chunk": { code: "response_truncated", sends: `${CHUNKED}a\r\nbegin`, leaves: "end" },
   "closes in the trailers": {
     code: "response_truncated",
     sends: `${CHUNKED}5\r\nbegin\r\n0\r\nA: b\r\n`,
-    then: "end",
+    leaves: "end",
   },
   "resets in a body with a length": {
     code: "response_truncated",
     sends: `${LENGTH}begin`,
-    then: "reset",
+    leaves: "reset",
   },
   "resets in a chunked body": {
     code: "response_truncated",
     sends: `${CHUNKED}5\r\nbegin\r\n`,
-    then: "reset",
+    leaves: "reset",
   },
   "resets in a body that ends with the connection": {
     code: "response_truncated",
     sends: `${CLOSE}begin`,
-    then: "reset",
+    leaves: "reset",
   },
   "hangs in a body with a length": { code: "response_idle", sends: `${LENGTH}begin` },
   "hangs in a chunked body": { code: "response_idle", sends: `${CHUNKED}5\r\nbegin\r\n` },
-  "hangs in a body that ends with the connection": { code: "response_idle", sends: `${CLOSE}begin` },
+  "hangs in a body that ends with the connection": {
+    code: "response_idle",
+    sends: `${CLOSE}begin`,
+  },
   "sends a chunk without a size": {
     code: "response_body_malformed",
     sends: `${CHUNKED}5\r\nbegin\r\n`,
@@ -142,6 +153,11 @@ const requests = {
   ),
 };
 
+/** Only what is to time out has little time. */
+function timeoutsFor({ code }: Fault): typeof SHORT | object {
+  return code === "response_timeout" || code === "response_idle" ? SHORT : {};
+}
+
 /** Fails so on its first connection, and answers on the others. */
 function failing(fault: Fault): Script {
   return async (wire, origin) => {
@@ -152,10 +168,10 @@ function failing(fault: Fault): Script {
       await untilRead(wire);
       wire.send(fault.later);
     }
-    if (fault.then !== undefined) await wire.flushed();
+    if (fault.leaves !== undefined) await wire.flushed();
     // A reset overtakes what the other side has not read yet, so that is waited for.
-    if (fault.then === "reset" && fault.sends !== undefined) await untilRead(wire);
-    if (fault.then !== undefined) wire[fault.then]();
+    if (fault.leaves === "reset" && fault.sends !== undefined) await untilRead(wire);
+    if (fault.leaves !== undefined) wire[fault.leaves]();
     await wire.ended;
     // Interim answers may have gone out before: none of them is to be taken for the final one.
     wire.socket.destroy();
@@ -181,7 +197,7 @@ for (const [method, text] of Object.entries(requests)) {
     const { status, proxyStatus, sentence } = FAILURES[fault.code];
     scene(
       `${method}: a backend that ${name} gives ${status} ${fault.code}`,
-      { script: failing(fault), upstreamTimeouts: SHORT },
+      { script: failing(fault), upstreamTimeouts: timeoutsFor(fault) },
       async ({ client, proxy, origin }) => {
         const wire = await client();
         wire.send(text);
@@ -207,7 +223,7 @@ for (const [method, text] of Object.entries(requests)) {
   for (const [name, fault] of Object.entries(inTheAnswer)) {
     scene(
       `${method}: a backend that ${name} gives ${fault.code} and a reset`,
-      { script: failing(fault), upstreamTimeouts: SHORT },
+      { script: failing(fault), upstreamTimeouts: timeoutsFor(fault) },
       async ({ client, proxy }) => {
         const wire = await client();
         wire.send(text);
@@ -227,7 +243,7 @@ for (const [method, text] of Object.entries(requests)) {
 for (const [name, fault] of Object.entries(inTheAnswer)) {
   scene(
     `a backend that ${name} resets a client of HTTP/1.0 too`,
-    { script: failing(fault), upstreamTimeouts: SHORT },
+    { script: failing(fault), upstreamTimeouts: timeoutsFor(fault) },
     async ({ client, proxy }) => {
       const wire = await client();
       wire.send(request("GET / HTTP/1.0"));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { FAILURES, type FailureCode } from "#core/errors.ts";
-import { get, post, request } from "../../harness/client.ts";
+import { get, request } from "../../harness/client.ts";
 import { answering, response } from "../../harness/origin.ts";
 import { playScene, scene, type Scene, until } from "../../harness/scene.ts";
 import { statusOf, valueOf, type Wire } from "../../harness/wire.ts";
@@ -53,18 +53,22 @@ for (const leave of ["end", "reset"] as const) {
     ["with a length", UPLOAD],
     ["in chunks", CHUNKED_UPLOAD],
   ] as const) {
-    scene(`${what} in a body ${framing} resets the backend, which never sees its end`, {}, async (stage) => {
-      const { client, backend } = await stage.exchange(upload);
-      await backend.readThrough("begin");
-      client[leave]();
-      const { bytes, ending } = await backend.readToEnd();
-      assert.equal(ending, "reset");
-      assert.ok(!bytes.toString().includes("\r\n0\r\n"), "no last chunk");
-      const record = await stage.proxy.nextRecord();
-      assert.equal(record.failure, "client_gone");
-      assert.equal(record.status, 499);
-      assert.equal(record.requestBytes, 5);
-    });
+    scene(
+      `${what} in a body ${framing} resets the backend, which never sees its end`,
+      {},
+      async (stage) => {
+        const { client, backend } = await stage.exchange(upload);
+        await backend.readThrough("begin");
+        client[leave]();
+        const { bytes, ending } = await backend.readToEnd();
+        assert.equal(ending, "reset");
+        assert.ok(!bytes.toString().includes("\r\n0\r\n"), "no last chunk");
+        const record = await stage.proxy.nextRecord();
+        assert.equal(record.failure, "client_gone");
+        assert.equal(record.status, 499);
+        assert.equal(record.requestBytes, 5);
+      },
+    );
   }
 
   scene(`${what} between two chunks of an answer resets the backend`, {}, async (stage) => {
@@ -120,27 +124,27 @@ for (const leave of ["end", "reset"] as const) {
   );
 }
 
-scene("a head that does not come to its end gives 408", { timeouts: { head: 50 } }, async (stage) => {
-  const client = await stage.client();
-  client.send("GET / HTTP/1.1\r\nHost: app");
-  await expectRefusal(stage, client, "request_head_timeout");
-  assert.equal(stage.origin.accepted, 0);
-});
+scene(
+  "a head that does not come to its end gives 408",
+  { timeouts: { head: 50 } },
+  async (stage) => {
+    const client = await stage.client();
+    client.send("GET / HTTP/1.1\r\nHost: app");
+    await expectRefusal(stage, client, "request_head_timeout");
+    assert.equal(stage.origin.accepted, 0);
+  },
+);
 
-scene("a head whose bytes keep coming slowly gives 408", { timeouts: { head: 100 } }, async (stage) => {
-  const client = await stage.client();
-  let dripping = true;
-  const drip = async (): Promise<void> => {
+scene(
+  "a head whose bytes keep coming slowly gives 408",
+  { timeouts: { head: 100 } },
+  async (stage) => {
+    const client = await stage.client();
     client.send("GET / HTTP/1.1\r\n");
-    while (dripping) {
-      client.send("A: b\r\n");
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  };
-  const dripped = drip();
-  await expectRefusal(stage, client, "request_head_timeout").finally(() => (dripping = false));
-  await dripped;
-});
+    const drip = setInterval(() => client.send("A: b\r\n"), 10);
+    await expectRefusal(stage, client, "request_head_timeout").finally(() => clearInterval(drip));
+  },
+);
 
 scene(
   "the second head on a connection has its own time",
@@ -167,7 +171,7 @@ scene(
 
 scene(
   "a connection without another request is closed without an answer",
-  { timeouts: { keepAlive: 30 }, script: answering(response("200 OK")) },
+  { timeouts: { keepAlive: 200 }, script: answering(response("200 OK")) },
   async ({ client, proxy }) => {
     const wire = await client();
     wire.send(get("/"));
@@ -185,7 +189,7 @@ for (const [framing, upload] of [
 ] as const) {
   scene(
     `a body ${framing} that stops gives 408 and the backend no end`,
-    { timeouts: { bodyIdle: 60 } },
+    { timeouts: { bodyIdle: 150 } },
     async (stage) => {
       const { client, backend } = await stage.exchange(upload);
       await expectRefusal(stage, client, "request_body_timeout");
@@ -207,7 +211,7 @@ scene(
 
 scene(
   "a client is not slow while the backend does not take its body",
-  { timeouts: { bodyIdle: 50, bodyGrace: 50 }, upstreamTimeouts: { firstByte: 400 } },
+  { timeouts: { bodyIdle: 200, bodyGrace: 200 }, upstreamTimeouts: { firstByte: 800 } },
   async (stage) => {
     const { client, backend } = await stage.exchange(
       request("POST / HTTP/1.1", ["Content-Length: 50000000"]),
@@ -222,7 +226,7 @@ scene(
 
 scene(
   "a client that takes no byte of its answer is reset",
-  { timeouts: { write: 80 }, upstreamTimeouts: { responseIdle: 30 } },
+  { timeouts: { write: 400 }, upstreamTimeouts: { responseIdle: 150 } },
   async (stage) => {
     const { client, backend } = await stage.exchange(get("/"));
     client.pause();
@@ -240,7 +244,7 @@ scene(
 
 scene(
   "a backend is not slow while the client does not take its chunks",
-  { upstreamTimeouts: { responseIdle: 40 }, timeouts: { write: 300 } },
+  { upstreamTimeouts: { responseIdle: 150 }, timeouts: { write: 600 } },
   async (stage) => {
     const { client, backend } = await stage.exchange(get("/"));
     client.pause();
@@ -300,16 +304,20 @@ scene("a fault after the answer has begun resets the client", {}, async (stage) 
 // ── a refused request closes the connection, and what follows it is not a request ──
 
 void test("nothing behind a refused request is answered or forwarded", async (context) => {
-  await playScene({}, async ({ client, origin, proxy }) => {
-    const wire = await client();
-    wire.send(`GET / HTTP/1.1\r\nA b: c\r\n\r\n${get("/smuggled")}`);
-    assert.equal(statusOf(await wire.readResponse()), 400);
-    const { bytes, ending } = await wire.readToEnd();
-    assert.equal(bytes.length, 0);
-    assert.equal(ending, "fin");
-    assert.equal(origin.accepted, 0);
-    assert.equal(proxy.records.length, 1);
-  }, context);
+  await playScene(
+    {},
+    async ({ client, origin, proxy }) => {
+      const wire = await client();
+      wire.send(`GET / HTTP/1.1\r\nA b: c\r\n\r\n${get("/smuggled")}`);
+      assert.equal(statusOf(await wire.readResponse()), 400);
+      const { bytes, ending } = await wire.readToEnd();
+      assert.equal(bytes.length, 0);
+      assert.equal(ending, "fin");
+      assert.equal(origin.accepted, 0);
+      assert.equal(proxy.records.length, 1);
+    },
+    context,
+  );
 });
 
 scene("a refusal survives the rest of an upload that nobody reads", {}, async (stage) => {
@@ -320,22 +328,28 @@ scene("a refusal survives the rest of an upload that nobody reads", {}, async (s
   await expectRefusal(stage, client, "request_framing");
 });
 
-scene("the proxy holds as many connections as it may and says so", { connections: 1 }, async (stage) => {
-  const first = await stage.exchange(get("/"));
-  await first.backend.readHead();
-  const second = await stage.client();
-  const answer = await second.readResponse();
-  assert.equal(statusOf(answer), 503);
-  assert.match(valueOf(answer, "proxy-status") ?? "", /connection_limit/);
-  assert.equal(await second.ended, "fin");
-  second.end();
-  first.backend.send(response("200 OK"));
-  assert.equal(statusOf(await first.client.readResponse()), 200);
-  assert.equal(stage.proxy.logs.length, 1);
-});
+scene(
+  "the proxy holds as many connections as it may and says so",
+  { connections: 1 },
+  async (stage) => {
+    const first = await stage.exchange(get("/"));
+    await first.backend.readHead();
+    const second = await stage.client();
+    const answer = await second.readResponse();
+    assert.equal(statusOf(answer), 503);
+    assert.match(valueOf(answer, "proxy-status") ?? "", /connection_limit/);
+    assert.equal(await second.ended, "fin");
+    second.end();
+    first.backend.send(response("200 OK"));
+    assert.equal(statusOf(await first.client.readResponse()), 200);
+    assert.equal(stage.proxy.logs.length, 1);
+  },
+);
 
 scene("an upload that is answered with 413 by the backend is answered", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(post("/", "x".repeat(3_000_000)));
+  const { client, backend } = await stage.exchange(
+    request("POST / HTTP/1.1", ["Content-Length: 3000001"], "x".repeat(3_000_000)),
+  );
   await backend.readHead();
   backend.send(response("413 Content Too Large", "too much", "Connection: close"));
   assert.equal(statusOf(await client.readResponse()), 413);

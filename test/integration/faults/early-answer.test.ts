@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { request } from "../../harness/client.ts";
-import { response } from "../../harness/origin.ts";
-import { scene } from "../../harness/scene.ts";
-import { statusOf } from "../../harness/wire.ts";
+import { closedPort, response } from "../../harness/origin.ts";
+import { scene, until } from "../../harness/scene.ts";
+import { statusOf, valueOf } from "../../harness/wire.ts";
 
 const LARGE = 40_000_000;
 const UPLOAD = request("POST / HTTP/1.1", [`Content-Length: ${LARGE}`]);
@@ -32,25 +32,29 @@ scene("an answer that begins before its request has ended runs beside it", {}, a
   assert.equal(stage.proxy.endpoints.idle(0), 1, "both are complete: the connection is kept");
 });
 
-scene("an answer that ends first is delivered, and its connection not used again", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(UPLOAD + "begin");
-  await backend.readThrough("begin");
-  backend.send(response("200 OK", "enough"));
-  const answer = await client.readResponse();
-  assert.equal(answer.body.toString(), "enough");
-  assert.equal(await client.ended, "fin", "our side is shut");
-  // The rest is read and discarded, so that no reset destroys the answer.
-  for (let i = 0; i < 10; i++) {
-    client.send(PIECE);
-    await client.flushed();
-  }
-  assert.equal(client.ending, "fin");
-  client.end();
-  await client.closed;
-  assert.notEqual(await backend.ended, null);
-  assert.equal(stage.proxy.endpoints.connections(0), 0);
-  assert.equal((await stage.proxy.nextRecord()).failure, null);
-});
+scene(
+  "an answer that ends first is delivered, and its connection not used again",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(UPLOAD + "begin");
+    await backend.readThrough("begin");
+    backend.send(response("200 OK", "enough"));
+    const answer = await client.readResponse();
+    assert.equal(answer.body.toString(), "enough");
+    assert.equal(await client.ended, "fin", "our side is shut");
+    // The rest is read and discarded, so that no reset destroys the answer.
+    for (let i = 0; i < 10; i++) {
+      client.send(PIECE);
+      await client.flushed();
+    }
+    assert.equal(client.ending, "fin");
+    client.end();
+    await client.closed;
+    assert.notEqual(await backend.ended, null);
+    assert.equal(stage.proxy.endpoints.connections(0), 0);
+    assert.equal((await stage.proxy.nextRecord()).failure, null);
+  },
+);
 
 scene("a backend that answers and takes no more of the request is let go", {}, async (stage) => {
   const { client, backend } = await stage.exchange(UPLOAD);
@@ -68,28 +72,32 @@ scene("a backend that answers and takes no more of the request is let go", {}, a
 });
 
 for (const leave of ["end", "reset"] as const) {
-  scene(`an answer before the request's end survives a backend that ${leave}s at once`, {}, async (stage) => {
-    for (let i = 0; i < 20; i++) {
-      const { client, backend } = await stage.exchange(UPLOAD);
-      await backend.readHead();
-      client.send(PIECE);
-      backend.pause();
-      backend.send(response("413 Content Too Large", "too much", "Connection: close"));
-      await backend.flushed();
-      if (leave === "end") backend.end();
-      else {
-        for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
-        backend.reset();
+  scene(
+    `an answer before the request's end survives a backend that ${leave}s at once`,
+    {},
+    async (stage) => {
+      for (let i = 0; i < 20; i++) {
+        const { client, backend } = await stage.exchange(UPLOAD);
+        await backend.readHead();
+        client.send(PIECE);
+        backend.pause();
+        backend.send(response("413 Content Too Large", "too much", "Connection: close"));
+        await backend.flushed();
+        if (leave === "end") backend.end();
+        else {
+          for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+          backend.reset();
+        }
+        const answer = await client.readResponse();
+        assert.equal(statusOf(answer), 413);
+        assert.equal(answer.body.toString(), "too much");
+        const record = await stage.proxy.nextRecord();
+        assert.equal(record.status, 413);
+        assert.equal(record.failure, null);
+        client.socket.destroy();
       }
-      const answer = await client.readResponse();
-      assert.equal(statusOf(answer), 413);
-      assert.equal(answer.body.toString(), "too much");
-      const record = await stage.proxy.nextRecord();
-      assert.equal(record.status, 413);
-      assert.equal(record.failure, null);
-      client.socket.destroy();
-    }
-  });
+    },
+  );
 }
 
 scene(
@@ -111,17 +119,19 @@ scene(
 
 scene(
   "a backend that takes the request slowly but steadily is waited for",
-  { upstreamTimeouts: { firstByte: 150 } },
+  { upstreamTimeouts: { firstByte: 500 } },
   async (stage) => {
-    const { client, backend } = await stage.exchange(UPLOAD);
-    client.send(Buffer.alloc(LARGE));
+    const { client, backend } = await stage.exchange(
+      request("POST / HTTP/1.1", ["Content-Length: 16000000"]),
+    );
+    void client.pour(16_000_000);
     await backend.readHead();
-    let left = LARGE;
+    let left = 16_000_000;
     while (left > 0) {
-      const piece = Math.min(left, 4_000_000);
+      const piece = Math.min(left, 2_000_000);
       left -= (await backend.read(piece)).length;
       backend.pause();
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await new Promise((resolve) => setTimeout(resolve, 100));
       backend.resume();
     }
     backend.send(response("200 OK", "all of it"));
@@ -130,19 +140,48 @@ scene(
 );
 
 for (const expects of ["end", "reset"] as const) {
-  scene(`a response body goes on after the client's upload was complete (${expects})`, {}, async (stage) => {
-    const { client, backend } = await stage.exchange(
-      request("POST / HTTP/1.1", ["Content-Length: 3"]),
-    );
-    await backend.readHead();
-    backend.send("HTTP/1.1 200 OK\r\n\r\nfirst,");
-    await client.readThrough("first,");
-    client.send("abc");
-    assert.equal((await backend.read(3)).toString(), "abc");
-    backend.send("second");
-    await client.readThrough("second");
-    backend[expects]();
-    if (expects === "end") assert.match(await client.readThrough("0\r\n\r\n"), /0\r\n\r\n$/);
-    else assert.equal(await client.ended, "reset");
-  });
+  scene(
+    `a response body goes on after the client's upload was complete (${expects})`,
+    {},
+    async (stage) => {
+      const { client, backend } = await stage.exchange(
+        request("POST / HTTP/1.1", ["Content-Length: 3"]),
+      );
+      await backend.readHead();
+      backend.send("HTTP/1.1 200 OK\r\n\r\nfirst,");
+      await client.readThrough("first,");
+      client.send("abc");
+      assert.equal((await backend.read(3)).toString(), "abc");
+      backend.send("second");
+      await client.readThrough("second");
+      backend[expects]();
+      if (expects === "end") assert.match(await client.readThrough("0\r\n\r\n"), /0\r\n\r\n$/);
+      else assert.equal(await client.ended, "reset");
+    },
+  );
 }
+
+scene(
+  "an upload to a backend at which nobody listens gets its 502 whole, however much is still coming",
+  async () => ({ backends: [await closedPort()] }),
+  async (stage) => {
+    const client = await stage.client();
+    client.send(UPLOAD);
+    void client.pour(LARGE);
+    const answer = await client.readResponse();
+    assert.equal(statusOf(answer), 502);
+    assert.equal(valueOf(answer, "connection"), "close");
+    assert.equal(await client.ended, "fin");
+    assert.equal((await stage.proxy.nextRecord()).attempts, 2);
+  },
+);
+
+scene("an answer does not wait for an upload that the client has stopped", {}, async (stage) => {
+  const { client, backend } = await stage.exchange(UPLOAD + "begin");
+  await backend.readThrough("begin");
+  backend.send(response("409 Conflict", "no"));
+  assert.equal(statusOf(await client.readResponse()), 409);
+  assert.equal(await client.ended, "fin");
+  client.end();
+  await until(() => stage.proxy.worker.totals().connections === 0);
+});

@@ -20,7 +20,9 @@ for (const method of ["POST", "PUT", "PATCH", "DELETE", "GET", "QUERY", "OPTIONS
     assert.equal((await backend.readRequest()).body.toString(), '{"a": 1}\n');
     backend.send(response("200 OK"));
     await client.readResponse();
-    client.send(request(`${method} / HTTP/1.1`, ["Transfer-Encoding: chunked"], "3\r\nabc\r\n0\r\n\r\n"));
+    client.send(
+      request(`${method} / HTTP/1.1`, ["Transfer-Encoding: chunked"], "3\r\nabc\r\n0\r\n\r\n"),
+    );
     assert.equal((await backend.readRequest()).body.toString(), "abc");
     backend.send(response("200 OK"));
     await client.readResponse();

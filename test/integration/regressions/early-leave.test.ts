@@ -18,45 +18,57 @@ for (const leave of ["reset", "end"] as const) {
     assert.equal(stage.proxy.endpoints.connections(0), 0);
   });
 
-  scene(`clients that ${leave} in the middle of an answer free their backends`, {}, async (stage) => {
-    for (let i = 0; i < 100; i++) {
-      const { client, backend } = await stage.exchange(get(`/${i}`));
-      await backend.readHead();
-      backend.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin");
-      await client.readThrough("begin");
-      client[leave]();
-      assert.equal(await backend.ended, "reset");
-      const record = await stage.proxy.nextRecord();
-      assert.equal(record.failure, "client_gone");
-      assert.equal(record.status, 200);
-    }
-    assert.equal(stage.origin.open, 0);
-    assert.equal(stage.proxy.endpoints.connections(0), 0);
-  });
+  scene(
+    `clients that ${leave} in the middle of an answer free their backends`,
+    {},
+    async (stage) => {
+      for (let i = 0; i < 100; i++) {
+        const { client, backend } = await stage.exchange(get(`/${i}`));
+        await backend.readHead();
+        backend.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin");
+        await client.readThrough("begin");
+        client[leave]();
+        assert.equal(await backend.ended, "reset");
+        const record = await stage.proxy.nextRecord();
+        assert.equal(record.failure, "client_gone");
+        assert.equal(record.status, 200);
+      }
+      assert.equal(stage.origin.open, 0);
+      assert.equal(stage.proxy.endpoints.connections(0), 0);
+    },
+  );
 
-  scene(`clients that ${leave} in the middle of an upload free their backends`, {}, async (stage) => {
-    for (let i = 0; i < 100; i++) {
-      const { client, backend } = await stage.exchange(
-        request("POST / HTTP/1.1", ["Content-Length: 1000000"], "begin"),
-      );
-      await backend.readThrough("begin");
-      client[leave]();
-      assert.equal(await backend.ended, "reset");
-      assert.equal((await stage.proxy.nextRecord()).failure, "client_gone");
-    }
-    assert.equal(stage.origin.open, 0);
-  });
+  scene(
+    `clients that ${leave} in the middle of an upload free their backends`,
+    {},
+    async (stage) => {
+      for (let i = 0; i < 100; i++) {
+        const { client, backend } = await stage.exchange(
+          request("POST / HTTP/1.1", ["Content-Length: 1000000"], "begin"),
+        );
+        await backend.readThrough("begin");
+        client[leave]();
+        assert.equal(await backend.ended, "reset");
+        assert.equal((await stage.proxy.nextRecord()).failure, "client_gone");
+      }
+      assert.equal(stage.origin.open, 0);
+    },
+  );
 }
 
 // vite 4794; vue-cli 6509
-scene("clients that leave are told of at debug level as 499 and nowhere else", {}, async (stage) => {
-  for (let i = 0; i < 20; i++) {
-    const { client, backend } = await stage.exchange(get("/"));
-    await backend.readHead();
-    client.reset();
-    const record = await stage.proxy.nextRecord();
-    assert.equal(record.status, 499);
-    assert.equal(record.failure, "client_gone");
-  }
-  assert.deepEqual(stage.proxy.logs, []);
-});
+scene(
+  "clients that leave are told of at debug level as 499 and nowhere else",
+  {},
+  async (stage) => {
+    for (let i = 0; i < 20; i++) {
+      const { client, backend } = await stage.exchange(get("/"));
+      await backend.readHead();
+      client.reset();
+      const record = await stage.proxy.nextRecord();
+      assert.equal(record.status, 499);
+      assert.equal(record.failure, "client_gone");
+    }
+    assert.deepEqual(stage.proxy.logs, []);
+  },
+);

@@ -61,14 +61,18 @@ scene("a POST on a stale connection says whose keep-alive is too short", {}, asy
   assert.match((await stage.proxy.nextRecord()).failureDetail, /after \d+(\.\d)? s idle/);
 });
 
-scene("an unused connection is closed before the backend's announced timeout", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(get("/"));
-  await backend.readHead();
-  // One second is what is kept off for the race: nothing is left of it.
-  backend.send(response("200 OK", "", "Keep-Alive: timeout=1"));
-  await client.readResponse();
-  assert.equal(await backend.ended, "fin");
-});
+scene(
+  "an unused connection is closed before the backend's announced timeout",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(get("/"));
+    await backend.readHead();
+    // One second is what is kept off for the race: nothing is left of it.
+    backend.send(response("200 OK", "", "Keep-Alive: timeout=1"));
+    await client.readResponse();
+    assert.equal(await backend.ended, "fin");
+  },
+);
 
 scene(
   "an unused connection is closed after its idle time",

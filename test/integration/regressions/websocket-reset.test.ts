@@ -63,13 +63,17 @@ scene("a client that resets its WebSocket resets its backend", {}, async (stage)
   assert.equal(await backend.ended, "reset");
 });
 
-scene("a client that leaves during the WebSocket handshake frees its backend", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(handshake);
-  await backend.readHead();
-  client.reset();
-  assert.equal(await backend.ended, "reset");
-  assert.equal((await stage.proxy.nextRecord()).status, 499);
-});
+scene(
+  "a client that leaves during the WebSocket handshake frees its backend",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(handshake);
+    await backend.readHead();
+    client.reset();
+    assert.equal(await backend.ended, "reset");
+    assert.equal((await stage.proxy.nextRecord()).status, 499);
+  },
+);
 
 scene("a hundred WebSockets whose backends reset leave no socket", {}, async (stage) => {
   for (let i = 0; i < 100; i++) {

@@ -21,52 +21,64 @@ function outsideTheHeap(): number {
   return Math.max(arrayBuffers, external);
 }
 
-scene("an answer of 64 MB to a client that does not read pauses its backend", {}, async ({ exchange }) => {
-  const { client, backend } = await exchange(get("/"));
-  await backend.readHead();
-  client.pause();
-  const before = outsideTheHeap();
-  backend.send(`HTTP/1.1 200 OK\r\nContent-Length: ${SIXTY_FOUR}\r\n\r\n`);
-  void backend.pour(SIXTY_FOUR);
-  await backend.stalled();
-  assert.ok(backend.poured < UNDER_WAY, `${backend.poured} bytes were taken`);
-  const grown = outsideTheHeap() - before;
-  assert.ok(grown < KEPT, `${grown} bytes are kept`);
-});
+scene(
+  "an answer of 64 MB to a client that does not read pauses its backend",
+  {},
+  async ({ exchange }) => {
+    const { client, backend } = await exchange(get("/"));
+    await backend.readHead();
+    client.pause();
+    const before = outsideTheHeap();
+    backend.send(`HTTP/1.1 200 OK\r\nContent-Length: ${SIXTY_FOUR}\r\n\r\n`);
+    void backend.pour(SIXTY_FOUR);
+    await backend.stalled();
+    assert.ok(backend.poured < UNDER_WAY, `${backend.poured} bytes were taken`);
+    const grown = outsideTheHeap() - before;
+    assert.ok(grown < KEPT, `${grown} bytes are kept`);
+  },
+);
 
-scene("an upload of 64 MB to a backend that does not read pauses its client", {}, async ({ exchange }) => {
-  const { client, backend } = await exchange(
-    request("POST / HTTP/1.1", [`Content-Length: ${SIXTY_FOUR}`]),
-  );
-  await backend.readHead();
-  backend.pause();
-  const before = outsideTheHeap();
-  void client.pour(SIXTY_FOUR);
-  await client.stalled();
-  assert.ok(client.poured < UNDER_WAY, `${client.poured} bytes were taken`);
-  const grown = outsideTheHeap() - before;
-  assert.ok(grown < KEPT, `${grown} bytes are kept`);
-  // That a client is gone is seen when it is read from again.
-  backend.resume();
-});
+scene(
+  "an upload of 64 MB to a backend that does not read pauses its client",
+  {},
+  async ({ exchange }) => {
+    const { client, backend } = await exchange(
+      request("POST / HTTP/1.1", [`Content-Length: ${SIXTY_FOUR}`]),
+    );
+    await backend.readHead();
+    backend.pause();
+    const before = outsideTheHeap();
+    void client.pour(SIXTY_FOUR);
+    await client.stalled();
+    assert.ok(client.poured < UNDER_WAY, `${client.poured} bytes were taken`);
+    const grown = outsideTheHeap() - before;
+    assert.ok(grown < KEPT, `${grown} bytes are kept`);
+    // That a client is gone is seen when it is read from again.
+    backend.resume();
+  },
+);
 
 for (const first of [60_000, 70_000, 100_000, 140_000]) {
-  scene(`an upload of which ${first} bytes came before the connection goes on`, { pool: { maxConnections: 1 } }, async (stage) => {
-    const { client: other, backend } = await stage.exchange(get("/"));
-    await backend.readHead();
-    const client = await stage.client();
-    client.send(request("POST / HTTP/1.1", ["Content-Length: 300000"], "x".repeat(first)));
-    await until(() => stage.proxy.endpoints.pending(0) > 0);
-    await client.flushed();
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-    backend.send(response("200 OK"));
-    await other.readResponse();
-    await backend.readThrough("\r\n\r\n");
-    client.send("x".repeat(300_000 - first));
-    assert.equal((await backend.read(300_000)).length, 300_000);
-    backend.send(response("200 OK"));
-    assert.equal(statusOf(await client.readResponse()), 200);
-  });
+  scene(
+    `an upload of which ${first} bytes came before the connection goes on`,
+    { pool: { maxConnections: 1 } },
+    async (stage) => {
+      const { client: other, backend } = await stage.exchange(get("/"));
+      await backend.readHead();
+      const client = await stage.client();
+      client.send(request("POST / HTTP/1.1", ["Content-Length: 300000"], "x".repeat(first)));
+      await until(() => stage.proxy.endpoints.pending(0) > 0);
+      await client.flushed();
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      backend.send(response("200 OK"));
+      await other.readResponse();
+      await backend.readThrough("\r\n\r\n");
+      client.send("x".repeat(300_000 - first));
+      assert.equal((await backend.read(300_000)).length, 300_000);
+      backend.send(response("200 OK"));
+      assert.equal(statusOf(await client.readResponse()), 200);
+    },
+  );
 }
 
 scene("a client that does not read makes nobody else wait", {}, async (stage) => {

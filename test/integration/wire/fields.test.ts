@@ -25,7 +25,7 @@ scene("fields of the connection do not pass to the backend", {}, async (stage) =
     ),
   );
   const { fields } = await backend.readHead();
-  const names = fields.map(([name]) => name.toLowerCase());
+  const names = new Set(fields.map(([name]) => name.toLowerCase()));
   for (const gone of [
     "connection",
     "x-mine",
@@ -37,9 +37,9 @@ scene("fields of the connection do not pass to the backend", {}, async (stage) =
     "proxy-authorization",
     "proxy-authenticate",
   ]) {
-    assert.ok(!names.includes(gone), gone);
+    assert.ok(!names.has(gone), gone);
   }
-  assert.ok(names.includes("x-kept"));
+  assert.ok(names.has("x-kept"));
 });
 
 scene("fields of the connection do not pass to the client", {}, async (stage) => {
@@ -140,65 +140,86 @@ scene("an untrusted peer does not speak for the client, in any spelling", {}, as
   assert.equal(valueOf(asked, "x-forwarded-port"), "80");
 });
 
-scene("a trusted peer's words are kept and appended to", { trustedProxies: ["127.0.0.0/8"] }, async (stage) => {
-  const { client, backend } = await stage.exchange(
-    get(
-      "/",
-      "X-Forwarded-For: 9.9.9.9, 8.8.8.8",
-      "Forwarded: for=8.8.8.8",
-      "X-Forwarded-Proto: https",
-      "X-Forwarded-Host: public.test",
-      "X-Forwarded-Port: 8443",
-      "X-Forwarded-Prefix: /outer",
-      "X-Real-IP: 8.8.8.8",
-      "X_Forwarded_For: 6.6.6.6",
-      "X-Request-Id: from-outside.1",
-    ),
-  );
-  const asked = await backend.readRequest();
-  assert.deepEqual(valuesOf(asked, "x-forwarded-for"), ["9.9.9.9, 8.8.8.8, 127.0.0.1"]);
-  assert.equal(valueOf(asked, "forwarded"), "for=8.8.8.8, for=127.0.0.1;host=app.test;proto=http");
-  assert.equal(valueOf(asked, "x-forwarded-proto"), "https");
-  assert.equal(valueOf(asked, "x-forwarded-host"), "public.test");
-  assert.equal(valueOf(asked, "x-forwarded-port"), "8443");
-  assert.equal(valueOf(asked, "x-forwarded-prefix"), "/outer");
-  assert.equal(valueOf(asked, "x-real-ip"), "8.8.8.8");
-  assert.equal(valueOf(asked, "x-request-id"), "from-outside.1");
-  assert.equal(valueOf(asked, "x_forwarded_for"), undefined);
-  backend.send(response("200 OK"));
-  await client.readResponse();
-  assert.equal((await stage.proxy.nextRecord()).clientIp, "8.8.8.8", "the rightmost untrusted hop");
-});
+scene(
+  "a trusted peer's words are kept and appended to",
+  { trustedProxies: ["127.0.0.0/8"] },
+  async (stage) => {
+    const { client, backend } = await stage.exchange(
+      get(
+        "/",
+        "X-Forwarded-For: 9.9.9.9, 8.8.8.8",
+        "Forwarded: for=8.8.8.8",
+        "X-Forwarded-Proto: https",
+        "X-Forwarded-Host: public.test",
+        "X-Forwarded-Port: 8443",
+        "X-Forwarded-Prefix: /outer",
+        "X-Real-IP: 8.8.8.8",
+        "X_Forwarded_For: 6.6.6.6",
+        "X-Request-Id: from-outside.1",
+      ),
+    );
+    const asked = await backend.readRequest();
+    assert.deepEqual(valuesOf(asked, "x-forwarded-for"), ["9.9.9.9, 8.8.8.8, 127.0.0.1"]);
+    assert.equal(
+      valueOf(asked, "forwarded"),
+      "for=8.8.8.8, for=127.0.0.1;host=app.test;proto=http",
+    );
+    assert.equal(valueOf(asked, "x-forwarded-proto"), "https");
+    assert.equal(valueOf(asked, "x-forwarded-host"), "public.test");
+    assert.equal(valueOf(asked, "x-forwarded-port"), "8443");
+    assert.equal(valueOf(asked, "x-forwarded-prefix"), "/outer");
+    assert.equal(valueOf(asked, "x-real-ip"), "8.8.8.8");
+    assert.equal(valueOf(asked, "x-request-id"), "from-outside.1");
+    assert.equal(valueOf(asked, "x_forwarded_for"), undefined);
+    backend.send(response("200 OK"));
+    await client.readResponse();
+    assert.equal(
+      (await stage.proxy.nextRecord()).clientIp,
+      "8.8.8.8",
+      "the rightmost untrusted hop",
+    );
+  },
+);
 
-scene("several X-Forwarded-For fields of a trusted peer are one list", { trustedProxies: ["127.0.0.1/32"] }, async (stage) => {
-  const { client, backend } = await stage.exchange(
-    get("/", "X-Forwarded-For: 9.9.9.9", "X-Forwarded-For: 8.8.8.8"),
-  );
-  const asked = await backend.readRequest();
-  assert.deepEqual(valuesOf(asked, "x-forwarded-for"), ["9.9.9.9, 8.8.8.8, 127.0.0.1"]);
-  backend.send(response("200 OK"));
-  await client.readResponse();
-  assert.equal((await stage.proxy.nextRecord()).clientIp, "8.8.8.8");
-});
+scene(
+  "several X-Forwarded-For fields of a trusted peer are one list",
+  { trustedProxies: ["127.0.0.1/32"] },
+  async (stage) => {
+    const { client, backend } = await stage.exchange(
+      get("/", "X-Forwarded-For: 9.9.9.9", "X-Forwarded-For: 8.8.8.8"),
+    );
+    const asked = await backend.readRequest();
+    assert.deepEqual(valuesOf(asked, "x-forwarded-for"), ["9.9.9.9, 8.8.8.8, 127.0.0.1"]);
+    backend.send(response("200 OK"));
+    await client.readResponse();
+    assert.equal((await stage.proxy.nextRecord()).clientIp, "8.8.8.8");
+  },
+);
 
-scene("a trusted peer's malformed words are set anew", { trustedProxies: ["127.0.0.1/32"] }, async (stage) => {
-  const { backend } = await stage.exchange(
-    get(
-      "/",
-      "X-Forwarded-Proto: gopher",
-      "X-Forwarded-Host: a.test",
-      "X-Forwarded-Host: b.test",
-      "X-Forwarded-Port: 99999",
-    ),
-  );
-  const asked = await backend.readRequest();
-  assert.equal(valueOf(asked, "x-forwarded-proto"), "http");
-  assert.equal(valueOf(asked, "x-forwarded-host"), "app.test");
-  assert.equal(valueOf(asked, "x-forwarded-port"), "80");
-});
+scene(
+  "a trusted peer's malformed words are set anew",
+  { trustedProxies: ["127.0.0.1/32"] },
+  async (stage) => {
+    const { backend } = await stage.exchange(
+      get(
+        "/",
+        "X-Forwarded-Proto: gopher",
+        "X-Forwarded-Host: a.test",
+        "X-Forwarded-Host: b.test",
+        "X-Forwarded-Port: 99999",
+      ),
+    );
+    const asked = await backend.readRequest();
+    assert.equal(valueOf(asked, "x-forwarded-proto"), "http");
+    assert.equal(valueOf(asked, "x-forwarded-host"), "app.test");
+    assert.equal(valueOf(asked, "x-forwarded-port"), "80");
+  },
+);
 
 scene("Forwarded is set where it is asked for", { forwarded: true }, async (stage) => {
-  const { backend } = await stage.exchange(request("GET / HTTP/1.1", []).replace("app.test", "app.test:8080"));
+  const { backend } = await stage.exchange(
+    request("GET / HTTP/1.1", []).replace("app.test", "app.test:8080"),
+  );
   const asked = await backend.readRequest();
   assert.equal(valueOf(asked, "forwarded"), 'for=127.0.0.1;host="app.test:8080";proto=http');
   assert.equal(valueOf(asked, "x-forwarded-port"), "8080");
@@ -208,18 +229,26 @@ for (const [kind, host, expected] of [
   ["preserve", { kind: "preserve" }, "app.test"],
   ["literal", { kind: "literal", value: "inner.test" }, "inner.test"],
 ] as const) {
-  scene(`Host goes to the backend by the route's policy: ${kind}`, { route: { host } }, async (stage) => {
-    const { backend } = await stage.exchange(get("/"));
-    const asked = await backend.readRequest();
-    assert.equal(valueOf(asked, "host"), expected);
-    assert.equal(valueOf(asked, "x-forwarded-host"), "app.test");
-  });
+  scene(
+    `Host goes to the backend by the route's policy: ${kind}`,
+    { route: { host } },
+    async (stage) => {
+      const { backend } = await stage.exchange(get("/"));
+      const asked = await backend.readRequest();
+      assert.equal(valueOf(asked, "host"), expected);
+      assert.equal(valueOf(asked, "x-forwarded-host"), "app.test");
+    },
+  );
 }
 
-scene("Host goes to the backend by the route's policy: endpoint", { route: { host: { kind: "endpoint" } } }, async (stage) => {
-  const { backend } = await stage.exchange(get("/"));
-  assert.equal(valueOf(await backend.readRequest(), "host"), `127.0.0.1:${stage.origin.port}`);
-});
+scene(
+  "Host goes to the backend by the route's policy: endpoint",
+  { route: { host: { kind: "endpoint" } } },
+  async (stage) => {
+    const { backend } = await stage.exchange(get("/"));
+    assert.equal(valueOf(await backend.readRequest(), "host"), `127.0.0.1:${stage.origin.port}`);
+  },
+);
 
 // ── Via and loops ──
 

@@ -15,7 +15,11 @@ const SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: app.test\r\n\r\n";
 const refused: Readonly<Record<string, readonly [status: number, text: string]>> = {
   "Content-Length and Transfer-Encoding": [
     400,
-    request("POST / HTTP/1.1", ["Content-Length: 5", "Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`),
+    request(
+      "POST / HTTP/1.1",
+      ["Content-Length: 5", "Transfer-Encoding: chunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ),
   ],
   "two lengths that differ": [
     400,
@@ -24,12 +28,18 @@ const refused: Readonly<Record<string, readonly [status: number, text: string]>>
   "a list of lengths": [400, request("POST / HTTP/1.1", ["Content-Length: 0, 44"], SMUGGLED)],
   "a signed length": [400, request("POST / HTTP/1.1", ["Content-Length: +44"], SMUGGLED)],
   "a length in hex": [400, request("POST / HTTP/1.1", ["Content-Length: 0x2c"], SMUGGLED)],
-  "a length beyond 2^53": [400, request("POST / HTTP/1.1", ["Content-Length: 9007199254740992"], SMUGGLED)],
+  "a length beyond 2^53": [
+    400,
+    request("POST / HTTP/1.1", ["Content-Length: 9007199254740992"], SMUGGLED),
+  ],
   "chunked twice": [
     400,
     request("POST / HTTP/1.1", ["Transfer-Encoding: chunked, chunked"], `0\r\n\r\n${SMUGGLED}`),
   ],
-  "chunked not last": [400, request("POST / HTTP/1.1", ["Transfer-Encoding: chunked, gzip"], SMUGGLED)],
+  "chunked not last": [
+    400,
+    request("POST / HTTP/1.1", ["Transfer-Encoding: chunked, gzip"], SMUGGLED),
+  ],
   "chunked with a tab before it": [
     400,
     request("POST / HTTP/1.1", ["Transfer-Encoding: \x0bchunked"], `0\r\n\r\n${SMUGGLED}`),
@@ -102,7 +112,11 @@ const passed: Readonly<Record<string, readonly [text: string, line: string, body
     "x",
   ],
   "underscores that stand for dashes": [
-    request("POST /a HTTP/1.1", ["Content_Length: 3", "Transfer_Encoding: chunked", "Content-Length: 1"], "x"),
+    request(
+      "POST /a HTTP/1.1",
+      ["Content_Length: 3", "Transfer_Encoding: chunked", "Content-Length: 1"],
+      "x",
+    ),
     "POST /a HTTP/1.1",
     "x",
   ],
@@ -143,7 +157,9 @@ for (const [name, [text, line, body]] of Object.entries(passed)) {
   }
 }
 
-for (const size of [1, 1000, 65_535, 65_536, 65_537, 80_000, 100_000, 130_000, 131_072, 131_073, 200_000, 1_000_000]) {
+for (const size of [
+  1, 1000, 65_535, 65_536, 65_537, 80_000, 100_000, 130_000, 131_072, 131_073, 200_000, 1_000_000,
+]) {
   for (const framing of ["length", "chunked"]) {
     scene(`a body of ${size} bytes (${framing}) passes both ways`, {}, async (stage) => {
       const body = Buffer.alloc(size);
@@ -154,7 +170,8 @@ for (const size of [1, 1000, 65_535, 65_536, 65_537, 80_000, 100_000, 130_000, 1
         const chunk = text.slice(at, at + 16_000);
         chunks.push(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
       }
-      const fields = framing === "length" ? [`Content-Length: ${size}`] : ["Transfer-Encoding: chunked"];
+      const fields =
+        framing === "length" ? [`Content-Length: ${size}`] : ["Transfer-Encoding: chunked"];
       const framed = framing === "length" ? text : `${chunks.join("")}0\r\n\r\n`;
       const client = await stage.client();
       // Everything is there before the connection to the backend is.

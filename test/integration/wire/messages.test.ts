@@ -36,9 +36,7 @@ scene("a final answer instead of 100 is delivered and ends the connection", {}, 
 });
 
 scene("a client that does not wait for 100 may send at once", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(
-    post("/", "the body", "Expect: 100-continue"),
-  );
+  const { client, backend } = await stage.exchange(post("/", "the body", "Expect: 100-continue"));
   assert.equal((await backend.readRequest()).body.toString(), "the body");
   backend.send(`HTTP/1.1 100 Continue\r\n\r\n${response("200 OK")}`);
   assert.equal(statusOf(await client.readResponse()), 100);
@@ -67,18 +65,24 @@ scene("no interim answer goes to a client of HTTP/1.0", {}, async (stage) => {
   assert.equal(answer.body.toString(), "body");
 });
 
-scene("Content-Length and Transfer-Encoding on an interim answer and on 204 are dropped", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(get("/"));
-  await backend.readHead();
-  backend.send("HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n");
-  const interim = await client.readHead();
-  assert.deepEqual(valuesOf(interim, "content-length"), []);
-  assert.deepEqual(valuesOf(interim, "transfer-encoding"), []);
-  backend.send("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n");
-  const final = await client.readHead();
-  assert.equal(statusOf(final), 204);
-  assert.deepEqual(valuesOf(final, "content-length"), []);
-});
+scene(
+  "Content-Length and Transfer-Encoding on an interim answer and on 204 are dropped",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(get("/"));
+    await backend.readHead();
+    backend.send(
+      "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    const interim = await client.readHead();
+    assert.deepEqual(valuesOf(interim, "content-length"), []);
+    assert.deepEqual(valuesOf(interim, "transfer-encoding"), []);
+    backend.send("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n");
+    const final = await client.readHead();
+    assert.equal(statusOf(final), 204);
+    assert.deepEqual(valuesOf(final, "content-length"), []);
+  },
+);
 
 // ── answers without a body ──
 
@@ -87,7 +91,12 @@ for (const [name, text, answer, length] of [
   ["HEAD with chunks", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", undefined],
   ["HEAD with neither", "HEAD", "HTTP/1.1 200 OK\r\n\r\n", undefined],
   ["204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", undefined],
-  ["304 with a length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 1234\r\nETag: x\r\n\r\n", "1234"],
+  [
+    "304 with a length",
+    "GET",
+    "HTTP/1.1 304 Not Modified\r\nContent-Length: 1234\r\nETag: x\r\n\r\n",
+    "1234",
+  ],
   ["304", "GET", "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n", undefined],
 ] as const) {
   scene(`${name}: no body, and the connections go on`, {}, async (stage) => {
@@ -119,16 +128,20 @@ scene("an answer that is chunked and empty stays so", {}, async (stage) => {
   assert.equal(answer.body.length, 0);
 });
 
-scene("a status line without reason or blank is accepted, and bytes from 0x80 in it", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(get("/1"));
-  await backend.readHead();
-  backend.send("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n");
-  assert.equal((await client.readResponse()).startLine, "HTTP/1.1 200 ");
-  client.send(get("/2"));
-  await backend.readHead();
-  backend.send("HTTP/1.1 200 Tr\xe8s bien\r\nContent-Length: 0\r\n\r\n");
-  assert.equal((await client.readResponse()).startLine, "HTTP/1.1 200 Tr\xe8s bien");
-});
+scene(
+  "a status line without reason or blank is accepted, and bytes from 0x80 in it",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(get("/1"));
+    await backend.readHead();
+    backend.send("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n");
+    assert.equal((await client.readResponse()).startLine, "HTTP/1.1 200 ");
+    client.send(get("/2"));
+    await backend.readHead();
+    backend.send("HTTP/1.1 200 Tr\xe8s bien\r\nContent-Length: 0\r\n\r\n");
+    assert.equal((await client.readResponse()).startLine, "HTTP/1.1 200 Tr\xe8s bien");
+  },
+);
 
 // ── trailers ──
 
@@ -152,7 +165,9 @@ scene("trailers pass both ways, but those that may not be trailers", {}, async (
 scene("a client of HTTP/1.0 gets the body without chunks and trailers", {}, async (stage) => {
   const { client, backend } = await stage.exchange(request("GET / HTTP/1.0"));
   await backend.readHead();
-  backend.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Time: 5\r\n\r\n");
+  backend.send(
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Time: 5\r\n\r\n",
+  );
   const { bytes, ending } = await client.readToEnd();
   assert.equal(ending, "fin");
   const [head, body] = bytes.toString().split("\r\n\r\n");
@@ -162,59 +177,79 @@ scene("a client of HTTP/1.0 gets the body without chunks and trailers", {}, asyn
 
 // ── HTTP/1.0 ──
 
-scene("HTTP/1.0 without keep-alive: one answer, then the end", { script: answering(response("200 OK", "one")) }, async (stage) => {
-  const client = await stage.client();
-  client.send(request("GET / HTTP/1.0"));
-  const answer = await client.readResponse();
-  assert.equal(valueOf(answer, "connection"), "close");
-  assert.equal(await client.ended, "fin");
-});
-
-scene("HTTP/1.0 with keep-alive: told so, and kept", { script: answering(response("200 OK", "one")) }, async (stage) => {
-  const client = await stage.client();
-  for (let i = 0; i < 3; i++) {
-    client.send(request("GET / HTTP/1.0", ["Connection: keep-alive"]));
+scene(
+  "HTTP/1.0 without keep-alive: one answer, then the end",
+  { script: answering(response("200 OK", "one")) },
+  async (stage) => {
+    const client = await stage.client();
+    client.send(request("GET / HTTP/1.0"));
     const answer = await client.readResponse();
-    assert.equal(valueOf(answer, "connection"), "keep-alive");
-    assert.equal(answer.body.toString(), "one");
-  }
-  assert.equal(stage.origin.accepted, 1);
-});
+    assert.equal(valueOf(answer, "connection"), "close");
+    assert.equal(await client.ended, "fin");
+  },
+);
 
-scene("HTTP/1.0 with keep-alive and an unknown length: closed to mark the end", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(
-    request("GET / HTTP/1.0", ["Connection: keep-alive"]),
-  );
-  await backend.readHead();
-  backend.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
-  const answer = await client.readResponse();
-  assert.equal(answer.body.toString(), "hi");
-  assert.equal(valueOf(answer, "connection"), "close");
-});
+scene(
+  "HTTP/1.0 with keep-alive: told so, and kept",
+  { script: answering(response("200 OK", "one")) },
+  async (stage) => {
+    const client = await stage.client();
+    for (let i = 0; i < 3; i++) {
+      client.send(request("GET / HTTP/1.0", ["Connection: keep-alive"]));
+      const answer = await client.readResponse();
+      assert.equal(valueOf(answer, "connection"), "keep-alive");
+      assert.equal(answer.body.toString(), "one");
+    }
+    assert.equal(stage.origin.accepted, 1);
+  },
+);
 
-scene("a request of HTTP/1.0 goes out as HTTP/1.1 with the endpoint as Host if it has none", {}, async (stage) => {
-  const { backend } = await stage.exchange(request("GET / HTTP/1.0"));
-  const asked = await backend.readRequest();
-  assert.equal(asked.startLine, "GET / HTTP/1.1");
-  assert.equal(valueOf(asked, "host"), `127.0.0.1:${stage.origin.port}`);
-  assert.equal(valueOf(asked, "via"), "1.0 sluice-test");
-});
+scene(
+  "HTTP/1.0 with keep-alive and an unknown length: closed to mark the end",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(
+      request("GET / HTTP/1.0", ["Connection: keep-alive"]),
+    );
+    await backend.readHead();
+    backend.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+    const answer = await client.readResponse();
+    assert.equal(answer.body.toString(), "hi");
+    assert.equal(valueOf(answer, "connection"), "close");
+  },
+);
 
-scene("an answer of HTTP/1.0 that ends with its connection is chunked for the client", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(get("/"));
-  await backend.readHead();
-  backend.send("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nall of it");
-  await client.readThrough("all of it");
-  backend.end();
-  assert.equal(await client.readThrough("0\r\n\r\n"), "\r\n0\r\n\r\n");
-  const record = await stage.proxy.nextRecord();
-  assert.equal(record.failure, null);
-  client.send(get("/2"));
-  const fresh = await stage.origin.connection();
-  await fresh.readHead();
-  fresh.send(response("200 OK"));
-  assert.equal(statusOf(await client.readResponse()), 200);
-});
+scene(
+  "a request of HTTP/1.0 goes out as HTTP/1.1 with the endpoint as Host if it has none",
+  {},
+  async (stage) => {
+    const { backend } = await stage.exchange(request("GET / HTTP/1.0"));
+    const asked = await backend.readRequest();
+    assert.equal(asked.startLine, "GET / HTTP/1.1");
+    assert.equal(valueOf(asked, "host"), `127.0.0.1:${stage.origin.port}`);
+    assert.equal(valueOf(asked, "via"), "1.0 sluice-test");
+  },
+);
+
+scene(
+  "an answer of HTTP/1.0 that ends with its connection is chunked for the client",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(get("/"));
+    await backend.readHead();
+    backend.send("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nall of it");
+    await client.readThrough("all of it");
+    backend.end();
+    assert.equal(await client.readThrough("0\r\n\r\n"), "\r\n0\r\n\r\n");
+    const record = await stage.proxy.nextRecord();
+    assert.equal(record.failure, null);
+    client.send(get("/2"));
+    const fresh = await stage.origin.connection();
+    await fresh.readHead();
+    fresh.send(response("200 OK"));
+    assert.equal(statusOf(await client.readResponse()), 200);
+  },
+);
 
 scene("an answer of HTTP/1.0 is not followed by another on its connection", {}, async (stage) => {
   const { client, backend } = await stage.exchange(get("/"));
@@ -226,23 +261,31 @@ scene("an answer of HTTP/1.0 is not followed by another on its connection", {}, 
 
 // ── the client's connection ──
 
-scene("Connection: close is kept to and told", { script: answering(response("200 OK", "bye")) }, async (stage) => {
-  const client = await stage.client();
-  client.send(get("/", "Connection: close"));
-  const answer = await client.readResponse();
-  assert.equal(valueOf(answer, "connection"), "close");
-  assert.equal(await client.ended, "fin");
-});
+scene(
+  "Connection: close is kept to and told",
+  { script: answering(response("200 OK", "bye")) },
+  async (stage) => {
+    const client = await stage.client();
+    client.send(get("/", "Connection: close"));
+    const answer = await client.readResponse();
+    assert.equal(valueOf(answer, "connection"), "close");
+    assert.equal(await client.ended, "fin");
+  },
+);
 
-scene("what is sent behind Connection: close is no request", { script: answering(response("200 OK", "bye")) }, async (stage) => {
-  const client = await stage.client();
-  client.send(get("/1", "Connection: close") + get("/2"));
-  await client.readResponse();
-  assert.equal((await client.readToEnd()).bytes.length, 0);
-  client.end();
-  await stage.proxy.nextRecord();
-  assert.equal(stage.proxy.records.length, 1);
-});
+scene(
+  "what is sent behind Connection: close is no request",
+  { script: answering(response("200 OK", "bye")) },
+  async (stage) => {
+    const client = await stage.client();
+    client.send(get("/1", "Connection: close") + get("/2"));
+    await client.readResponse();
+    assert.equal((await client.readToEnd()).bytes.length, 0);
+    client.end();
+    await stage.proxy.nextRecord();
+    assert.equal(stage.proxy.records.length, 1);
+  },
+);
 
 const asked: string[] = [];
 const gate: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -318,7 +361,11 @@ for (const [name, line, expected] of [
   ["absolute-form without a path", "GET http://app.test HTTP/1.1", "GET / HTTP/1.1"],
   ["asterisk-form", "OPTIONS * HTTP/1.1", "OPTIONS * HTTP/1.1"],
   ["a later minor version", "GET /a HTTP/1.9", "GET /a HTTP/1.1"],
-  ["odd but legal characters", "GET /a%2f..;x='\"<>^`{|}?%zz[] HTTP/1.1", "GET /a%2f..;x='\"<>^`{|}?%zz[] HTTP/1.1"],
+  [
+    "odd but legal characters",
+    "GET /a%2f..;x='\"<>^`{|}?%zz[] HTTP/1.1",
+    "GET /a%2f..;x='\"<>^`{|}?%zz[] HTTP/1.1",
+  ],
   ["an unknown method", "M-SEARCH /a HTTP/1.1", "M-SEARCH /a HTTP/1.1"],
 ] as const) {
   scene(`${name} goes out in origin-form, byte for byte`, {}, async (stage) => {

@@ -28,12 +28,16 @@ for (const target of [
 
 for (const target of ["/a%00b", "/%00", "/a/../%00"]) {
   for (const pathPolicy of ["strict", "lenient"] as const) {
-    scene(`${target} is refused, ${pathPolicy} or not`, { route: { pathPolicy } }, async (stage) => {
-      const client = await stage.client();
-      client.send(get(target));
-      assert.equal(statusOf(await client.readResponse()), 400);
-      assert.equal(stage.origin.accepted, 0);
-    });
+    scene(
+      `${target} is refused, ${pathPolicy} or not`,
+      { route: { pathPolicy } },
+      async (stage) => {
+        const client = await stage.client();
+        client.send(get(target));
+        assert.equal(statusOf(await client.readResponse()), 400);
+        assert.equal(stage.origin.accepted, 0);
+      },
+    );
   }
 }
 
@@ -48,14 +52,18 @@ for (const target of [
   "/public/%252e%252e/admin",
   "/public/%c0%ae%c0%ae/admin",
 ]) {
-  scene(`${target} is refused where readings of it differ in the route`, { routes: [ADMIN, {}] }, async (stage) => {
-    const client = await stage.client();
-    client.send(get(target));
-    const answer = await client.readResponse();
-    assert.equal(statusOf(answer), 400);
-    assert.match(valueOf(answer, "proxy-status") ?? "", /path_ambiguous/);
-    assert.equal(stage.origin.accepted, 0);
-  });
+  scene(
+    `${target} is refused where readings of it differ in the route`,
+    { routes: [ADMIN, {}] },
+    async (stage) => {
+      const client = await stage.client();
+      client.send(get(target));
+      const answer = await client.readResponse();
+      assert.equal(statusOf(answer), 400);
+      assert.match(valueOf(answer, "proxy-status") ?? "", /path_ambiguous/);
+      assert.equal(stage.origin.accepted, 0);
+    },
+  );
 }
 
 scene("no route gives 404 that says so", { routes: [ADMIN] }, async (stage) => {
@@ -63,7 +71,7 @@ scene("no route gives 404 that says so", { routes: [ADMIN] }, async (stage) => {
   client.send(get("/elsewhere", "Accept: application/json"));
   const answer = await client.readResponse();
   assert.equal(statusOf(answer), 404);
-  const page = JSON.parse(answer.body.toString());
+  const page = JSON.parse(answer.body.toString()) as { code: string; requestId: string };
   assert.equal(page.code, "no_route");
   assert.equal(page.requestId, valueOf(answer, "x-request-id"));
 });

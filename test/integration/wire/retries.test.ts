@@ -17,23 +17,27 @@ async function warm({ exchange, proxy }: Scene): Promise<{ client: Wire; backend
 }
 
 for (const method of ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "QUERY"]) {
-  scene(`${method} is sent again when a reused connection closes without an answer`, {}, async (stage) => {
-    const { client, backend } = await warm(stage);
-    const body = method === "PUT" || method === "QUERY" ? "the body" : "";
-    const fields = body === "" ? [] : [`Content-Length: ${body.length}`];
-    client.send(request(`${method} / HTTP/1.1`, fields, body));
-    await backend.readRequest();
-    backend.end();
-    const fresh = await stage.origin.connection();
-    const again = await fresh.readRequest();
-    assert.equal(again.startLine, `${method} / HTTP/1.1`);
-    assert.equal(again.body.toString(), body);
-    fresh.send(response("200 OK"));
-    assert.equal(statusOf(await client.readResponse(method)), 200);
-    const record = await stage.proxy.nextRecord();
-    assert.equal(record.attempts, 2);
-    assert.equal(record.failure, null);
-  });
+  scene(
+    `${method} is sent again when a reused connection closes without an answer`,
+    {},
+    async (stage) => {
+      const { client, backend } = await warm(stage);
+      const body = method === "PUT" || method === "QUERY" ? "the body" : "";
+      const fields = body === "" ? [] : [`Content-Length: ${body.length}`];
+      client.send(request(`${method} / HTTP/1.1`, fields, body));
+      await backend.readRequest();
+      backend.end();
+      const fresh = await stage.origin.connection();
+      const again = await fresh.readRequest();
+      assert.equal(again.startLine, `${method} / HTTP/1.1`);
+      assert.equal(again.body.toString(), body);
+      fresh.send(response("200 OK"));
+      assert.equal(statusOf(await client.readResponse(method)), 200);
+      const record = await stage.proxy.nextRecord();
+      assert.equal(record.attempts, 2);
+      assert.equal(record.failure, null);
+    },
+  );
 }
 
 for (const method of ["POST", "PATCH", "FROB"]) {
@@ -97,14 +101,18 @@ scene("a request is sent again once, not twice", {}, async (stage) => {
   assert.equal(record.failure, "upstream_closed");
 });
 
-scene("without retries a stale connection is the client's to deal with", { retries: { attempts: 0 } }, async (stage) => {
-  const { client, backend } = await warm(stage);
-  client.send(get("/"));
-  await backend.readHead();
-  backend.end();
-  assert.equal(statusOf(await client.readResponse()), 502);
-  assert.equal((await stage.proxy.nextRecord()).attempts, 1);
-});
+scene(
+  "without retries a stale connection is the client's to deal with",
+  { retries: { attempts: 0 } },
+  async (stage) => {
+    const { client, backend } = await warm(stage);
+    client.send(get("/"));
+    await backend.readHead();
+    backend.end();
+    assert.equal(statusOf(await client.readResponse()), 502);
+    assert.equal((await stage.proxy.nextRecord()).attempts, 1);
+  },
+);
 
 for (const [size, status] of [
   [65_536, 200],
@@ -185,12 +193,16 @@ scene(
 
 const unavailable = response("503 Service Unavailable", "busy");
 
-scene("a 503 is delivered where retries of it were not opted in to", { script: answering(unavailable) }, async (stage) => {
-  const client = await stage.client();
-  client.send(get("/"));
-  assert.equal((await client.readResponse()).body.toString(), "busy");
-  assert.equal((await stage.proxy.nextRecord()).attempts, 1);
-});
+scene(
+  "a 503 is delivered where retries of it were not opted in to",
+  { script: answering(unavailable) },
+  async (stage) => {
+    const client = await stage.client();
+    client.send(get("/"));
+    assert.equal((await client.readResponse()).body.toString(), "busy");
+    assert.equal((await stage.proxy.nextRecord()).attempts, 1);
+  },
+);
 
 for (const [name, text, again] of [
   ["GET", get("/"), true],
@@ -215,14 +227,18 @@ for (const [name, text, again] of [
   );
 }
 
-scene("the last answer is delivered when all of them are 503", { retries: { statuses: [503] }, script: answering(unavailable) }, async (stage) => {
-  const client = await stage.client();
-  client.send(get("/"));
-  assert.equal((await client.readResponse()).body.toString(), "busy");
-  const record = await stage.proxy.nextRecord();
-  assert.equal(record.attempts, 2);
-  assert.equal(record.status, 503);
-});
+scene(
+  "the last answer is delivered when all of them are 503",
+  { retries: { statuses: [503] }, script: answering(unavailable) },
+  async (stage) => {
+    const client = await stage.client();
+    client.send(get("/"));
+    assert.equal((await client.readResponse()).body.toString(), "busy");
+    const record = await stage.proxy.nextRecord();
+    assert.equal(record.attempts, 2);
+    assert.equal(record.status, 503);
+  },
+);
 
 scene(
   "a Retry-After beyond what is waited for is the client's to keep to",
@@ -239,21 +255,17 @@ scene(
   },
 );
 
-scene(
-  "a Retry-After within it is waited for",
-  { retries: { statuses: [503] } },
-  async (stage) => {
-    const { client, backend: first } = await stage.exchange(get("/"));
-    await first.readRequest();
-    first.send(response("503 Service Unavailable", "", "Retry-After: 1"));
-    const fresh = await stage.origin.connection();
-    await fresh.readRequest();
-    fresh.send(response("200 OK"));
-    assert.equal(statusOf(await client.readResponse()), 200);
-    const record = await stage.proxy.nextRecord();
-    assert.ok(record.totalMs >= 990, `${record.totalMs} ms`);
-  },
-);
+scene("a Retry-After within it is waited for", { retries: { statuses: [503] } }, async (stage) => {
+  const { client, backend: first } = await stage.exchange(get("/"));
+  await first.readRequest();
+  first.send(response("503 Service Unavailable", "", "Retry-After: 1"));
+  const fresh = await stage.origin.connection();
+  await fresh.readRequest();
+  fresh.send(response("200 OK"));
+  assert.equal(statusOf(await client.readResponse()), 200);
+  const record = await stage.proxy.nextRecord();
+  assert.ok(record.totalMs >= 990, `${record.totalMs} ms`);
+});
 
 scene(
   "retries are a share of the requests under way",
@@ -283,19 +295,23 @@ scene(
 
 // ── the pool's limit and its queue ──
 
-scene("a request waits for the one connection that there may be", { pool: { maxConnections: 1 } }, async (stage) => {
-  const first = await stage.exchange(get("/1"));
-  await first.backend.readHead();
-  const second = await stage.client();
-  second.send(get("/2"));
-  await until(() => stage.proxy.endpoints.pending(0) > 0);
-  first.backend.send(response("200 OK", "one"));
-  assert.equal((await first.client.readResponse()).body.toString(), "one");
-  assert.match(await first.backend.readThrough("\r\n\r\n"), /^GET \/2 /);
-  first.backend.send(response("200 OK", "two"));
-  assert.equal((await second.readResponse()).body.toString(), "two");
-  assert.equal(stage.origin.accepted, 1);
-});
+scene(
+  "a request waits for the one connection that there may be",
+  { pool: { maxConnections: 1 } },
+  async (stage) => {
+    const first = await stage.exchange(get("/1"));
+    await first.backend.readHead();
+    const second = await stage.client();
+    second.send(get("/2"));
+    await until(() => stage.proxy.endpoints.pending(0) > 0);
+    first.backend.send(response("200 OK", "one"));
+    assert.equal((await first.client.readResponse()).body.toString(), "one");
+    assert.match(await first.backend.readThrough("\r\n\r\n"), /^GET \/2 /);
+    first.backend.send(response("200 OK", "two"));
+    assert.equal((await second.readResponse()).body.toString(), "two");
+    assert.equal(stage.origin.accepted, 1);
+  },
+);
 
 for (const [name, pool, code] of [
   ["whose time in the queue is over", { maxConnections: 1, queueTimeout: 40 }, "queue_timeout"],
@@ -320,29 +336,37 @@ for (const [name, pool, code] of [
   });
 }
 
-scene("a client that leaves the queue gives its place up", { pool: { maxConnections: 1 } }, async (stage) => {
-  const first = await stage.exchange(get("/1"));
-  await first.backend.readHead();
-  const second = await stage.client();
-  second.send(get("/2"));
-  await until(() => stage.proxy.endpoints.pending(0) > 0);
-  second.reset();
-  assert.equal((await stage.proxy.nextRecord()).failure, "client_gone");
-  assert.equal(stage.proxy.endpoints.pending(0), 0);
-  first.backend.send(response("200 OK"));
-  await first.client.readResponse();
-});
+scene(
+  "a client that leaves the queue gives its place up",
+  { pool: { maxConnections: 1 } },
+  async (stage) => {
+    const first = await stage.exchange(get("/1"));
+    await first.backend.readHead();
+    const second = await stage.client();
+    second.send(get("/2"));
+    await until(() => stage.proxy.endpoints.pending(0) > 0);
+    second.reset();
+    assert.equal((await stage.proxy.nextRecord()).failure, "client_gone");
+    assert.equal(stage.proxy.endpoints.pending(0), 0);
+    first.backend.send(response("200 OK"));
+    await first.client.readResponse();
+  },
+);
 
-scene("a queued request is served when the connection that it waits for breaks", { pool: { maxConnections: 1 } }, async (stage) => {
-  const first = await stage.exchange(get("/1"));
-  await first.backend.readHead();
-  const second = await stage.client();
-  second.send(get("/2"));
-  await until(() => stage.proxy.endpoints.pending(0) > 0);
-  first.backend.reset();
-  assert.equal(statusOf(await first.client.readResponse()), 502);
-  const fresh = await stage.origin.connection();
-  assert.match(await fresh.readThrough("\r\n\r\n"), /^GET \/2 /);
-  fresh.send(response("200 OK", "two"));
-  assert.equal((await second.readResponse()).body.toString(), "two");
-});
+scene(
+  "a queued request is served when the connection that it waits for breaks",
+  { pool: { maxConnections: 1 } },
+  async (stage) => {
+    const first = await stage.exchange(get("/1"));
+    await first.backend.readHead();
+    const second = await stage.client();
+    second.send(get("/2"));
+    await until(() => stage.proxy.endpoints.pending(0) > 0);
+    first.backend.reset();
+    assert.equal(statusOf(await first.client.readResponse()), 502);
+    const fresh = await stage.origin.connection();
+    assert.match(await fresh.readThrough("\r\n\r\n"), /^GET \/2 /);
+    fresh.send(response("200 OK", "two"));
+    assert.equal((await second.readResponse()).body.toString(), "two");
+  },
+);

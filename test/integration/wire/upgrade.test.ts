@@ -161,7 +161,10 @@ for (const [name, text] of [
   ["POST", request("POST / HTTP/1.1", [...FIELDS, "Content-Length: 0"])],
   ["HEAD", request("HEAD / HTTP/1.1", FIELDS)],
   ["GET with a body", request("GET / HTTP/1.1", [...FIELDS, "Content-Length: 4"], "body")],
-  ["GET with chunks", request("GET / HTTP/1.1", [...FIELDS, "Transfer-Encoding: chunked"], "0\r\n\r\n")],
+  [
+    "GET with chunks",
+    request("GET / HTTP/1.1", [...FIELDS, "Transfer-Encoding: chunked"], "0\r\n\r\n"),
+  ],
 ] as const) {
   scene(`a WebSocket upgrade by ${name} gives 400`, {}, async (stage) => {
     const client = await stage.client();
@@ -203,48 +206,67 @@ for (const method of ["CONNECT app.test:443", "TRACE /"]) {
   });
 }
 
-scene("a tunnel without a byte in either direction is ended", { upstreamTimeouts: { tunnelIdle: 40 } }, async (stage) => {
-  const { client, backend } = await stage.exchange(HANDSHAKE);
-  await backend.readHead();
-  backend.send(AGREED);
-  await client.readHead();
-  assert.equal(await client.ended, "reset");
-  assert.equal(await backend.ended, "reset");
-  assert.equal((await stage.proxy.nextRecord()).failure, "tunnel_idle");
-});
+scene(
+  "a tunnel without a byte in either direction is ended",
+  { upstreamTimeouts: { tunnelIdle: 150 } },
+  async (stage) => {
+    const { client, backend } = await stage.exchange(HANDSHAKE);
+    await backend.readHead();
+    backend.send(AGREED);
+    await client.readHead();
+    assert.equal(await client.ended, "reset");
+    assert.equal(await backend.ended, "reset");
+    assert.equal((await stage.proxy.nextRecord()).failure, "tunnel_idle");
+  },
+);
 
-scene("a tunnel does not fall under the answer's clocks", { upstreamTimeouts: { firstByte: 30, responseIdle: 30 }, timeouts: { bodyIdle: 30, keepAlive: 30, head: 30 } }, async (stage) => {
-  const { client, backend } = await stage.exchange(HANDSHAKE);
-  await backend.readHead();
-  backend.send(AGREED);
-  await client.readHead();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  client.send("still here");
-  assert.equal((await backend.read(10)).toString(), "still here");
-});
+scene(
+  "a tunnel does not fall under the answer's clocks",
+  {
+    upstreamTimeouts: { firstByte: 150, responseIdle: 150 },
+    timeouts: { bodyIdle: 150, keepAlive: 150, head: 150 },
+  },
+  async (stage) => {
+    const { client, backend } = await stage.exchange(HANDSHAKE);
+    await backend.readHead();
+    backend.send(AGREED);
+    await client.readHead();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    client.send("still here");
+    assert.equal((await backend.read(10)).toString(), "still here");
+  },
+);
 
-scene("a client of a tunnel that takes nothing is reset", { timeouts: { write: 80 } }, async (stage) => {
-  const { client, backend } = await stage.exchange(HANDSHAKE);
-  await backend.readHead();
-  backend.send(AGREED);
-  await client.readHead();
-  client.pause();
-  void backend.pour(100_000_000);
-  const record = await stage.proxy.nextRecord();
-  assert.equal(record.failure, "client_stalled");
-  assert.equal(await backend.ended, "reset");
-});
+scene(
+  "a client of a tunnel that takes nothing is reset",
+  { timeouts: { write: 80 } },
+  async (stage) => {
+    const { client, backend } = await stage.exchange(HANDSHAKE);
+    await backend.readHead();
+    backend.send(AGREED);
+    await client.readHead();
+    client.pause();
+    void backend.pour(100_000_000);
+    const record = await stage.proxy.nextRecord();
+    assert.equal(record.failure, "client_stalled");
+    assert.equal(await backend.ended, "reset");
+  },
+);
 
-scene("a backend of a tunnel that reads slowly makes the client wait, and loses nothing", {}, async (stage) => {
-  const { client, backend } = await stage.exchange(HANDSHAKE);
-  await backend.readHead();
-  backend.send(AGREED);
-  await client.readHead();
-  backend.pause();
-  void client.pour(20_000_000);
-  await client.stalled();
-  assert.ok(client.poured < 20_000_000);
-  backend.resume();
-  const bytes = await backend.read(20_000_000);
-  assert.ok(bytes.every((byte) => byte === 0x70));
-});
+scene(
+  "a backend of a tunnel that reads slowly makes the client wait, and loses nothing",
+  {},
+  async (stage) => {
+    const { client, backend } = await stage.exchange(HANDSHAKE);
+    await backend.readHead();
+    backend.send(AGREED);
+    await client.readHead();
+    backend.pause();
+    void client.pour(20_000_000);
+    await client.stalled();
+    assert.ok(client.poured < 20_000_000);
+    backend.resume();
+    const bytes = await backend.read(20_000_000);
+    assert.ok(bytes.every((byte) => byte === 0x70));
+  },
+);
