@@ -5,7 +5,6 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 
 import type { ShortForm } from "#config/arguments.ts";
-import type { ConfigOrigin } from "#config/load.ts";
 import { findConfig } from "#config/read.ts";
 
 /** Where the configuration is: `-c FILE`, or the short form. */
@@ -39,12 +38,6 @@ export function shortForm({ to, listen, domain }: SourceOptions): ShortForm | nu
     ...(listen === undefined ? {} : { listen }),
     ...(domain === undefined ? {} : { domain }),
   };
-}
-
-/** The origin of these options. */
-export function originOf(options: SourceOptions): ConfigOrigin {
-  const form = shortForm(options);
-  return form === null ? { kind: "file", path: options.config } : { kind: "arguments", form };
 }
 
 /**

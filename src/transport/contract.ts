@@ -92,7 +92,10 @@ export interface Connection {
   resume(): void;
   /** Ends our side once the queue is sent (FIN). Reading goes on. */
   end(): void;
-  /** Sends what is queued, then closes both sides. For connections whose peer has nothing more to say. */
+  /**
+   * Sends what is queued, then closes both sides; with nothing queued at once. For connections whose peer has nothing
+   * more to say.
+   */
   close(): void;
   /**
    * As `end`, then reads and discards until the peer ends, 5 s pass without a byte, or 30 s in all; only then

@@ -108,14 +108,14 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
   /** Ends it at once; its attempt, if any, is not told. */
   abort(): void {
     this.#user = null;
-    this.#gone(false);
     this.connection.abort();
+    this.#gone(false);
   }
 
   /** Closes an unused connection. */
   close(): void {
-    this.#gone(false);
     this.connection.close();
+    this.#gone(false);
   }
 
   onConnect(): void {}
@@ -169,10 +169,10 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
       this.served++;
       this.resume();
     } else {
-      this.#gone(false);
       // Closing would wait for a queue that a backend which does not read never empties.
       if (this.connection.queued > 0) this.connection.abort();
       else this.connection.close();
+      this.#gone(false);
     }
     user.onResponseEnd(trailers);
     // Only now may another request take it: the head and trailers just handed on live in its parser.
@@ -190,8 +190,8 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
   #fail(fault: Failure): void {
     const user = this.#user;
     this.#user = null;
-    this.#gone(false);
     this.connection.abort();
+    this.#gone(false);
     if (user !== null) user.onUpstreamFailed(fault);
   }
 
@@ -234,6 +234,10 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
     else this.#user.onUpstreamTimer();
   }
 
+  /**
+   * Gives the place back, which another may take at once, also in another worker: so only when the connection is
+   * closed, or the backend would see one more than it may.
+   */
   #gone(kept: boolean): void {
     if (this.#ended) return;
     this.#ended = true;

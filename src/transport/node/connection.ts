@@ -178,7 +178,9 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
 
   close(): void {
     this.#deaf = true;
-    this.#finish(CLOSE);
+    // With nothing to send it is closed when this returns: who counts connections relies on that.
+    if (this.#connected && this.queued === 0 && this.#after === STAY) this.#destroy();
+    else this.#finish(CLOSE);
   }
 
   lingerClose(): void {
