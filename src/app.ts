@@ -4,7 +4,6 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { EventEmitter } from "node:events";
 import { availableParallelism, totalmem } from "node:os";
 
@@ -17,6 +16,7 @@ import type { ConfigReader, ReadConfig } from "#control/apply/read.ts";
 import { FileWatch } from "#control/apply/watch.ts";
 import { isWritten } from "#control/compile/places.ts";
 import { Discovery } from "#control/discovery/discovery.ts";
+import { resolveHost } from "#control/discovery/resolver.ts";
 import { HealthChecker } from "#control/health/health.ts";
 import { httpProbe } from "#control/health/probe.ts";
 import { Rows } from "#control/rows.ts";
@@ -286,7 +286,7 @@ export class App extends EventEmitter<ProxyEvents> {
     const random = new Xorshift(randomBytes(4).readUInt32LE());
     const pool = this.#pool(count, memory, listeners, random);
     const discovery = new Discovery({
-      resolve: (host) => lookup(host, { all: true, order: "verbatim" }),
+      resolve: resolveHost,
       scheduler: systemScheduler,
       random,
       publish: (changes) => pool.update(changes),

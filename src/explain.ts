@@ -201,7 +201,7 @@ function linkForExplaining({ snapshot, filters }: ExplainInput): LinkedSnapshot 
     // What functions of the configuration do is known when they run.
     inline: () => ({}),
     endpointState: (slot) => ({ slot, addresses: [] }),
-    load: { inFlight: () => 0, available: () => true },
+    load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(0),
   });
 }

@@ -18,6 +18,7 @@ export {
   type ReloadResult,
 } from "./api.ts";
 export type { App as Proxy } from "./app.ts";
+export * from "#sdk/index.ts";
 export type { ShortForm } from "#config/arguments.ts";
 export type { ConfigInput } from "#config/input.ts";
 export type { Config } from "#config/types.ts";

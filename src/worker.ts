@@ -16,6 +16,7 @@ import type { EndpointLoad, EndpointState, LinkedSnapshot } from "#dataplane/lin
 import { FILTERS } from "#filters/runtime.ts";
 import { LinkError } from "#link/filters.ts";
 import { link } from "#link/link.ts";
+import { HEALTH } from "#model/shared/endpoint-table.ts";
 import { openTables } from "#model/shared/tables.ts";
 import type { ModuleData } from "#model/snapshot.ts";
 import type { AddressUpdate, WorkerBoot, WorkerPayload, WorkerReport } from "#model/worker.ts";
@@ -25,6 +26,7 @@ import type { Filter } from "#sdk/filter.ts";
 import type { Listener, ListenSource } from "#transport/contract.ts";
 import { AccessLog } from "#telemetry/access-log.ts";
 import { createExchangeTelemetry } from "#telemetry/exchange-telemetry.ts";
+import { processFacts } from "#telemetry/process-facts.ts";
 import { createNodeTransport } from "#transport/node/transport.ts";
 
 type RequestHook = NonNullable<Filter["onRequestHead"]>;
@@ -40,7 +42,7 @@ const report = (what: WorkerReport): void => say({ type: "report", report: what 
 
 // ── parts that live as long as the thread ────────────────────────────────────────────────────────────
 
-const transport = createNodeTransport();
+const transport = createNodeTransport({ descriptors: processFacts().maxFds ?? Infinity });
 const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 const random = new Xorshift(boot.seed + row);
 const tables = openTables(boot.memory, workers, row);
@@ -67,6 +69,7 @@ tables.workers.onRing(() => dataPlane.onDoorbell());
 const load: EndpointLoad = {
   inFlight: (slot) => tables.endpoints.inFlight(slot),
   available: (slot) => tables.endpoints.available(slot, clock.wall()),
+  healthy: (slot) => tables.endpoints.health(slot) !== HEALTH.DOWN,
 };
 
 const heartbeats = new Heartbeats(start.heartbeats);

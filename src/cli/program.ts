@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import { type SourceOptions, collect, collectHeader } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
+import { suggest } from "#core/suggest.ts";
 import { packageVersion } from "#process/package-version.ts";
 
 /** A command line that is ready to run. */
@@ -38,6 +39,15 @@ export function createProgram(terminal: Terminal): Program {
     .showHelpAfterError("(`sluice --help` shows what there is)");
 
   addSource(program).action(async (options: SourceOptions) => {
+    const [unknown] = program.args;
+    if (unknown !== undefined) {
+      const near = suggest(
+        unknown,
+        program.commands.map((command) => command.name()),
+      );
+      const hint = near === undefined ? "" : `, did you mean '${near}'?`;
+      program.error(`error: unknown command '${unknown}'${hint}`);
+    }
     if (options.to === undefined && options.config === undefined) {
       terminal.err(
         "nothing to do: `sluice --to http://localhost:3000` proxies an application, `sluice run` the configuration of this folder, `sluice --help` shows the rest\n",
@@ -89,6 +99,8 @@ export function createProgram(terminal: Terminal): Program {
     .command("version")
     .description("print the version")
     .action(() => terminal.out(`${packageVersion()}\n`));
+  // What is no command gets to the action above, which can say so. Not inherited: the commands have been made.
+  program.allowExcessArguments();
 
   return {
     run: async (args) => {

@@ -113,7 +113,7 @@ export interface EjectionConfig {
 export interface ConnectionsConfig {
   /** Connections to one endpoint from the whole process; null = no limit. */
   readonly max: number | null;
-  /** Requests that may wait for a connection to this upstream, in the whole process; beyond it 503. */
+  /** Requests that may wait for a connection to one endpoint, in the whole process; beyond it 503. */
   readonly maxPending: number;
   /** How long one may wait; then 503. */
   readonly queueTimeout: Milliseconds;

@@ -3,6 +3,7 @@
 import type { FailureCode } from "#core/errors.ts";
 import type { Outcome } from "#sdk/filter.ts";
 import type { RequestHead, ResponseHead } from "#core/http/message.ts";
+import type { RetryData } from "#model/snapshot.ts";
 import type { LinkedEndpoint, LinkedSnapshot } from "./linked.ts";
 import type { Plan } from "./plan.ts";
 import type { ClientStream } from "./client-stream.ts";
@@ -20,6 +21,12 @@ export interface AttemptHandle {
   resumeResponse(): void;
   /** Ends the attempt at once; nothing is called back any more. */
   abort(): void;
+}
+
+/** The retry budget that an exchange is counted in (`forward/retry.ts`). */
+export interface BudgetHandle {
+  tryTake(config: RetryData): boolean;
+  end(retries: number): void;
 }
 
 /** The filters of an exchange at work (`filter/run.ts`). */
@@ -51,8 +58,8 @@ export class Exchange {
   attempts = 0;
   /** Attempts beyond the first, as the retry budget counts them. */
   retries = 0;
-  /** The upstream's retry budget knows of this exchange. */
-  budgeted = false;
+  /** The upstream's, once it counts this exchange; it may outlive the upstream. */
+  budget: BudgetHandle | null = null;
   tried: LinkedEndpoint[] = NONE;
   /** The endpoint of the last attempt, for the log. */
   endpoint: LinkedEndpoint | null = null;

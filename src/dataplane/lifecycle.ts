@@ -44,6 +44,7 @@ import { RequestBody } from "./request-body.ts";
 import { ResponseHold } from "./response-hold.ts";
 import { failureReply, filterReply, type LocalReply } from "./respond/local-reply.ts";
 import {
+  addMissingDate,
   announcedLength,
   clientFraming,
   prepareResponseFields,
@@ -216,8 +217,9 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     prepareRequestFields(exchange, trusted);
     exchange.body.limitReplay(upstream.retries.attempts > 0 ? upstream.retries.bufferBytes : -1);
     if (exchange.requestComplete) exchange.body.complete = true;
-    this.#pools.budget(upstream.name).begin();
-    exchange.budgeted = true;
+    const budget = this.#pools.budget(upstream.name);
+    budget.begin();
+    exchange.budget = budget;
     this.#attempt(exchange, false);
   }
 
@@ -258,8 +260,8 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
 
   /** Takes a place in the upstream's retry budget. */
   #takeRetry(exchange: Exchange): boolean {
-    const upstream = exchange.plan.route!.upstream!;
-    if (!this.#pools.budget(upstream.name).tryTake(upstream.retries)) return false;
+    const { retries } = exchange.plan.route!.upstream!;
+    if (!exchange.budget!.tryTake(retries)) return false;
     exchange.retries++;
     return true;
   }
@@ -290,6 +292,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.body.giveUpReplay();
     exchange.firstByteAt = this.#context.transport.timers.now;
     prepareResponseFields(head, exchange.snapshot.data.instance);
+    addMissingDate(head, this.#context.clock.wall());
     exchange.response = head;
     exchange.hold = null;
     this.#filterResponse(exchange);
@@ -421,8 +424,12 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.local = true;
     exchange.response = reply.head;
     exchange.localBody = reply.body;
-    exchange.hold?.release();
-    exchange.hold = null;
+    if (exchange.hold !== null || exchange.filtering) {
+      // A filter still looks at this request: the next one must not take its place under its eyes.
+      exchange.client.closeAfterAnswer();
+      exchange.hold?.release();
+      exchange.hold = null;
+    }
     this.#filterResponse(exchange);
   }
 
@@ -443,12 +450,15 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   onSwitched(exchange: Exchange, head: ResponseHead, upstream: SwitchedUpstream): void {
     exchange.attempt = null;
     const { client, request, snapshot } = exchange;
-    if (!isAccepted(request, head)) {
+    // Bytes that belong to the request would become the tunnel's (RFC 9110 §7.8).
+    const unsent = !exchange.body.complete || exchange.body.waiting > 0;
+    if (unsent || !isAccepted(request, head)) {
       for (const slice of upstream.early) slice.release();
       upstream.connection.abort();
       upstream.done();
       return this.#fail(exchange, failure("upgrade_refused", head.upgrade));
     }
+    exchange.body.giveUpReplay();
     prepareResponseFields(head, snapshot.data.instance);
     exchange.status = 101;
     exchange.upgrade = request.upgrade;
@@ -475,9 +485,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.body.release();
     exchange.hold?.release();
     this.#context.worker.addExchanges(-1);
-    if (exchange.budgeted) {
-      this.#pools.budget(exchange.plan.route!.upstream!.name).end(exchange.retries);
-    }
+    exchange.budget?.end(exchange.retries);
     const record = recordOf(exchange, this.#context.transport.timers.now);
     exchange.filters?.end(
       {

@@ -123,4 +123,6 @@ export interface EndpointLoad {
   inFlight(slot: number): number;
   /** Healthy by active checks (or none are made) and not ejected at `now`. */
   available(slot: number): boolean;
+  /** Not found to be down by active checks; it may have been ejected. */
+  healthy(slot: number): boolean;
 }

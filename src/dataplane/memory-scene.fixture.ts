@@ -29,8 +29,9 @@ export interface MemorySceneOptions extends ProxyOptions {
   readonly window?: number;
   /** How many backends there are, 1 unless given. */
   readonly origins?: number;
-  /** How connections to each backend turn out. */
+  /** How connections to all backends turn out, or to each. */
   readonly behaviour?: Behaviour;
+  readonly behaviours?: readonly Behaviour[];
   /** Called for each head that a backend has received; without it, the test plays the backend. */
   readonly script?: (peer: Peer, head: string) => void;
 }
@@ -108,7 +109,7 @@ export class MemoryScene {
     const backends: Peer[] = [];
     const addresses = Array.from({ length: origins }, (_, index) => originAddress(index));
     for (const [index, address] of addresses.entries()) {
-      if (options.behaviour !== undefined) network.behave(address, options.behaviour);
+      network.behave(address, options.behaviours?.[index] ?? options.behaviour ?? {});
       await originHost.listen(
         { kind: "address", address },
         {
@@ -134,11 +135,16 @@ export class MemoryScene {
   /** A client that is connected; `text` is sent at once. */
   client(text = ""): Peer {
     const peer = new Peer();
-    peer.connection = this.#clientHost.connect(this.address, 1000, peer);
+    this.join(peer);
     this.network.run();
     if (text !== "") peer.send(text);
     this.network.run();
     return peer;
+  }
+
+  /** Connects a client of the test's own. */
+  join(peer: Peer): void {
+    peer.connection = this.#clientHost.connect(this.address, 1000, peer);
   }
 
   run(): void {
@@ -146,8 +152,8 @@ export class MemoryScene {
   }
 
   /** Lets promises that are settled be seen, and what follows from them happen. */
-  async turns(): Promise<void> {
-    for (let turn = 0; turn < 5; turn++) {
+  async turns(count = 5): Promise<void> {
+    for (let turn = 0; turn < count; turn++) {
       await new Promise((resolve) => setImmediate(resolve));
       this.network.run();
     }

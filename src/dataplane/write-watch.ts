@@ -17,6 +17,8 @@ export class WriteWatch implements TimerOwner {
   /** Milliseconds without progress that are put up with. */
   #limit = 0;
   #since = 0;
+  /** Bytes written to the connection when it was last looked at. */
+  #offered = 0;
 
   constructor(timers: Timers, connection: Connection, user: WriteWatchUser) {
     this.#timers = timers;
@@ -26,9 +28,12 @@ export class WriteWatch implements TimerOwner {
 
   /** Something was written: watch until it is taken. */
   watch(limit: number): void {
-    if (this.#timer.armed || this.#connection.queued === 0) return;
+    const { taken, queued } = this.#connection;
+    // Once everything has been taken that waited before, what waits now waits anew.
+    if (taken >= this.#offered) this.#since = this.#timers.now;
+    this.#offered = taken + queued;
+    if (this.#timer.armed || queued === 0) return;
     this.#limit = limit;
-    this.#since = this.#timers.now;
     this.#timers.schedule(this.#timer, limit);
   }
 

@@ -33,7 +33,7 @@ function environment(inline: Filter | null = null): LinkEnvironment {
       states.set(slot, state);
       return state;
     },
-    load: { inFlight: () => 0, available: () => true },
+    load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(1),
   };
 }

@@ -111,7 +111,7 @@ export interface UpstreamTimeouts {
 export interface PoolData {
   /** At most this many connections to one endpoint; 0: no limit. */
   readonly maxConnections: number;
-  /** At most this many requests wait for a connection of the upstream. */
+  /** At most this many requests wait for a connection to one endpoint. */
   readonly maxPending: number;
   /** Longest wait for a connection. */
   readonly queueTimeout: number;

@@ -10,7 +10,7 @@ import { Xorshift } from "#core/random.ts";
 import { DataPlane } from "#dataplane/dataplane.ts";
 import type { EndpointState } from "#dataplane/linked.ts";
 import { link } from "#link/link.ts";
-import { EndpointTable } from "#model/shared/endpoint-table.ts";
+import { EndpointTable, HEALTH } from "#model/shared/endpoint-table.ts";
 import { WorkerTable } from "#model/shared/worker-table.ts";
 import type { ExchangeRecord } from "#model/record.ts";
 import type {
@@ -126,6 +126,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         load: {
           inFlight: (slot) => endpoints.inFlight(slot),
           available: (slot) => endpoints.available(slot, Date.now()),
+          healthy: (slot) => endpoints.health(slot) !== HEALTH.DOWN,
         },
         random,
       }),

@@ -224,7 +224,7 @@ export const layers: readonly Layer[] = [
     name: "index.ts",
     path: "^src/index[.]ts$",
     imports: ["^src/(?:app|api)[.]ts$", folder("config"), folder("sdk"), folder("core")],
-    types: [folder("model"), folder("process"), folder("telemetry")],
+    types: [folder("model"), folder("process"), folder("telemetry"), folder("filters")],
     builtins: "any",
     comment: "the public entry re-exports; it has no behaviour of its own",
   },

@@ -5,12 +5,20 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { parse } from "yaml";
-import { checkConfig } from "#app.ts";
+import { checkConfig, explainRequest } from "#app.ts";
 import { FAILURE_CODES } from "#core/errors.ts";
 import { FILTER_SCHEMAS } from "#filters/schemas.ts";
 import { toJsonSchema } from "../generate/json-schema.ts";
@@ -89,7 +97,9 @@ test("every file and npm script that is named exists", () => {
   const missing: string[] = [];
   for (const page of pages) {
     const text = read(page);
-    for (const [, file = ""] of text.matchAll(/`((?:src|test|tools|bench|examples|docs|bin)\/[\w./-]+)`/g)) {
+    for (const [, file = ""] of text.matchAll(
+      /`((?:src|test|tools|bench|examples|docs|bin)\/[\w./-]+)`/g,
+    )) {
       if (!existsSync(join(root, file))) missing.push(`${page}: ${file}`);
     }
     for (const [, script = ""] of text.matchAll(/\bnpm run (?:-\S+ )?([a-z][\w:-]*)/g)) {
@@ -166,12 +176,52 @@ test("every configuration in YAML passes `sluice check` without a warning", asyn
   assert.ok(seen > 20, `only ${seen} examples were found`);
 });
 
+test("what the commands print is what the documentation shows of it", async (t) => {
+  const directory = temporaryFolder(t);
+  const tour = blocks.find(
+    ({ page, text }) => page === "README.md" && text.includes("stripPrefix"),
+  );
+  assert.ok(tour !== undefined);
+  const options = {
+    source: { configFile: "sluice.yaml" },
+    directory,
+    environment: {},
+    color: false,
+  };
+  let seen = 0;
+  for (const { page, line, language, text } of blocks) {
+    if (language !== "console") continue;
+    const [command = "", ...shown] = text.split("\n");
+    const [, method, url] = /sluice explain ([A-Z]+) '([^']+)'$/.exec(command) ?? [];
+    let printed: string;
+    if (method !== undefined && url !== undefined) {
+      writeFileSync(join(directory, "sluice.yaml"), tour.text);
+      const request = { method, url, headers: [], clientIp: "127.0.0.1" };
+      printed = (await explainRequest(options, request)).text;
+    } else if (command.endsWith("sluice check")) {
+      writeFileSync(join(directory, "sluice.yaml"), tour.text.replace("to: api\n", "to: apii\n"));
+      printed = (await checkConfig(options)).text;
+    } else {
+      continue;
+    }
+    seen++;
+    // An ellipsis on a line of its own stands for the rest.
+    const cut = shown.findIndex((each) => each.trim() === "…");
+    const wanted = cut < 0 ? shown : shown.slice(0, cut);
+    const lines = printed.split("\n").slice(0, wanted.length);
+    assert.deepEqual(lines, wanted, `${page}:${line}`);
+  }
+  assert.ok(seen >= 3, `only ${seen} were found`);
+});
+
 test("every program in TypeScript compiles, and configurations pass `sluice check`", async (t) => {
   // Inside the repository: that is where the compiler finds the types of packages.
   const directory = join(root, "node_modules/.cache/sluice-docs", String(process.pid));
   mkdirSync(directory, { recursive: true });
   t.after(() => rmSync(directory, { recursive: true }));
-  const programs = blocks.filter(({ page, language }) => language === "ts" && !page.includes("adr"));
+  const programs = blocks.filter(
+    ({ page, language }) => language === "ts" && !page.includes("adr"),
+  );
   assert.ok(programs.length >= 4, `only ${programs.length} programs were found`);
   for (const [index, { text }] of programs.entries()) {
     const preamble = text.includes("export default") ? "" : "export {};\n";
@@ -214,7 +264,11 @@ test("every program in TypeScript compiles, and configurations pass `sluice chec
       environment: ENVIRONMENT,
       color: false,
     });
-    assert.deepEqual({ ok: result.ok, text: result.text }, { ok: true, text: "" }, `${page}:${line}`);
+    assert.deepEqual(
+      { ok: result.ok, text: result.text },
+      { ok: true, text: "" },
+      `${page}:${line}`,
+    );
   }
 });
 
@@ -244,7 +298,7 @@ test("the table of time limits has every one of them with its default", () => {
   ]);
   const rows = read("docs/guide/upstreams.md").matchAll(/^\| `(\w+)` +\| `(\d+m?[smh])` +\|/gm);
   const written = [...rows].map(([, name = "", value = ""]) => [name, value]);
-  assert.deepEqual(written.toSorted(), expected.toSorted());
+  assert.deepEqual(Object.fromEntries(written), Object.fromEntries(expected));
 });
 
 test("the import table of ARCHITECTURE.md is the one that is checked", () => {

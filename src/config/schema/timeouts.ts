@@ -8,7 +8,7 @@ const firstByte = limitOfTime().describe(
   "Wait for the first byte of the response, from the end of the request: 504.",
 );
 const responseIdle = limitOrOff().describe(
-  "Longest gap between two bytes of a response's body. Event streams, gRPC and tunnels have no such limit. `off` for none.",
+  "Longest gap between two bytes of a response's body. Event streams and tunnels have no such limit. `off` for none.",
 );
 const tunnelIdle = limitOfTime().describe(
   "Longest time without a byte in either direction on a WebSocket or another upgraded connection.",

@@ -311,7 +311,7 @@ export function isHeaderName(name: string): boolean {
 
 /** May `value` be a field's value? */
 export function isHeaderValue(value: string): boolean {
-  return VALUE.test(value) && value === value.trim();
+  return VALUE.test(value) && !/^[ \t]|[ \t]$/.test(value);
 }
 
 function checkName(name: string): void {

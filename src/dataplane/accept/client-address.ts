@@ -43,7 +43,8 @@ function reportedHops(headers: HeaderList): string[] {
   for (const value of headers.getAll("forwarded")) {
     for (const element of value.split(",")) {
       const match = /(?:^|;)\s*for=("?)([^";,]*)\1/i.exec(element);
-      if (match !== null) hops.push(bareAddress(match[2]!));
+      // An element that does not say for whom stands for a hop that nobody knows.
+      hops.push(match === null ? "" : bareAddress(match[2]!));
     }
   }
   return hops;
@@ -52,7 +53,7 @@ function reportedHops(headers: HeaderList): string[] {
 /** `1.2.3.4:567`, `[::1]:80` and quoted forms without port, brackets and quotes. */
 function bareAddress(text: string): string {
   const hop = text.trim();
-  if (hop.startsWith("[")) return hop.slice(1, hop.indexOf("]"));
+  if (hop.startsWith("[")) return /^\[([^\]]*)\](?::\d+)?$/.exec(hop)?.[1] ?? "";
   const colon = hop.indexOf(":");
   return colon >= 0 && colon === hop.lastIndexOf(":") ? hop.slice(0, colon) : hop;
 }

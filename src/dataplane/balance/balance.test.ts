@@ -17,6 +17,7 @@ class Backends implements EndpointLoad {
   readonly endpoints: LinkedEndpoint[];
   readonly requests: number[];
   readonly down = new Set<number>();
+  readonly ejected = new Set<number>();
 
   constructor(weights: readonly number[]) {
     this.requests = weights.map(() => 0);
@@ -34,6 +35,10 @@ class Backends implements EndpointLoad {
   }
 
   available(slot: number): boolean {
+    return !this.down.has(slot) && !this.ejected.has(slot);
+  }
+
+  healthy(slot: number): boolean {
     return !this.down.has(slot);
   }
 
@@ -68,6 +73,16 @@ function assertShares(counts: readonly number[], shares: readonly number[]): voi
 
 for (const policy of POLICIES) {
   describe(`balance/${policy}`, () => {
+    it("leaves ejected endpoints out, but not when that would leave none", () => {
+      const backends = new Backends([1, 1, 1]);
+      backends.ejected.add(0).add(1);
+      const balancer = backends.balancer(policy);
+      assert.equal(balancer.pick([])?.slot, 2);
+      backends.down.add(2);
+      const picked = balancer.pick([])?.slot;
+      assert.ok(picked === 0 || picked === 1, "an ejected one rather than one that is down");
+    });
+
     it("never picks an endpoint that is down, and none when all are", () => {
       const backends = new Backends([1, 1, 1]);
       backends.down.add(1);

@@ -79,6 +79,9 @@ export class ExchangeView implements RequestView {
     return this.#subject.plan.strippedPrefix;
   }
   set strippedPrefix(prefix: string) {
+    if (!/^[!-~]*$/.test(prefix)) {
+      throw new TypeError(`${JSON.stringify(prefix)} cannot be sent as X-Forwarded-Prefix`);
+    }
     this.#subject.plan.strippedPrefix = prefix;
   }
   get headers(): HeaderList {

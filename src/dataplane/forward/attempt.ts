@@ -57,8 +57,10 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
   #phase: Phase = "connection";
   #blocked = false;
   #bodyEnded = false;
-  /** When the backend began to be waited for. */
+  /** When the backend began to be waited for; -1: it is not. */
   #waitsSince = -1;
+  /** Bytes written to the connection when it was last looked at. */
+  #offered = 0;
   #interimSeen = false;
   /** Milliseconds between two bytes of the answer's body, 0: no limit. */
   #idleLimit = 0;
@@ -186,23 +188,31 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
   #watch(): void {
     const upstream = this.#upstream;
     if (upstream === null || this.#phase === "over" || this.#phase === "body") return;
-    const asked =
-      this.#exchange.request.expectContinue &&
-      !this.#interimSeen &&
-      this.#exchange.requestBytes === 0;
-    if (this.#bodyEnded || upstream.connection.queued > 0 || asked) {
-      if (this.#waitsSince < 0) this.#waitsSince = this.#context.transport.timers.now;
-      upstream.wait(this.#route.timeouts.firstByte);
-    } else {
+    const { taken, queued } = upstream.connection;
+    if (!this.#isBackendsTurn(queued)) {
       this.#waitsSince = -1;
-      upstream.stopWaiting();
+      return upstream.stopWaiting();
     }
+    // Once everything has been taken that was offered before, what is offered now is waited for anew.
+    const anew = taken >= this.#offered && taken + queued > this.#offered;
+    this.#offered = taken + queued;
+    if (this.#waitsSince >= 0 && !anew) return;
+    this.#waitsSince = this.#context.transport.timers.now;
+    upstream.wait(this.#route.timeouts.firstByte);
+  }
+
+  #isBackendsTurn(queued: number): boolean {
+    if (this.#bodyEnded || queued > 0) return true;
+    const { request, requestBytes } = this.#exchange;
+    return request.expectContinue && !this.#interimSeen && requestBytes === 0;
   }
 
   onUpstreamTimer(): void {
     const upstream = this.#upstream;
     if (upstream === null) return;
     if (this.#phase === "body") return this.#giveUp(failure("response_idle"));
+    // It has taken all that the client has sent meanwhile.
+    if (!this.#isBackendsTurn(upstream.connection.queued)) return this.#watch();
     // Its time begins anew with the last byte of the request that it took.
     const since = Math.max(this.#waitsSince, upstream.connection.takenAt);
     const left = this.#route.timeouts.firstByte - (this.#context.transport.timers.now - since);

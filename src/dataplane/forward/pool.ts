@@ -77,9 +77,8 @@ export class EndpointPool implements UpstreamOwner {
   acquire(user: PoolUser, config: PoolData, connectTimeout: number, fresh: boolean): Wish {
     this.#config = config;
     const wish = new Wish(this, user, config, connectTimeout);
-    const idle = fresh ? undefined : this.#idle.pop();
+    const idle = fresh ? undefined : this.#takeIdle();
     if (idle !== undefined) {
-      this.#context.endpoints.addIdle(this.state.slot, -1);
       wish.over = true;
       user.onConnection(idle);
     } else if (
@@ -87,15 +86,29 @@ export class EndpointPool implements UpstreamOwner {
     ) {
       this.#dial(wish);
     } else {
+      // An unused one takes the place that the new one needs.
+      if (fresh) this.#idle[0]?.close();
       this.#enqueue(wish);
     }
     return wish;
   }
 
+  /** The unused connection that was used last and is not known to be dead. */
+  #takeIdle(): Http1Upstream | undefined {
+    for (;;) {
+      const upstream = this.#idle.pop();
+      if (upstream === undefined) return undefined;
+      this.#context.endpoints.addIdle(this.state.slot, -1);
+      if (!upstream.connection.closed) return upstream;
+    }
+  }
+
   #dial(wish: Wish): void {
     const { addresses } = this.state;
     if (addresses.length === 0) {
-      this.#release();
+      // Whoever waits here is told the same in its turn, from the loop and not from in here: there may be many.
+      this.#context.endpoints.releaseConnection(this.state.slot);
+      this.#context.endpoints.wakeWaiter(this.state.slot);
       this.#context.resolveSoon(this.state.slot);
       wish.over = true;
       wish.user.onNoConnection(failure("upstream_unresolved", "", "yes"));

@@ -72,7 +72,9 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
   readonly #timers: Timers;
   readonly #user: TunnelUser;
   readonly #timer: Timer = new Timer(this, 0);
-  readonly #writes: WriteWatch;
+  readonly #clientWrites: WriteWatch;
+  /** Runs only once the client has left: before that, a backend may take its time. */
+  readonly #backendWrites: WriteWatch;
   readonly #idle: number;
   readonly #stall: number;
   #open = 2;
@@ -98,7 +100,8 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
     this.#user = user;
     this.#client = new Side(this, client);
     this.#backend = new Side(this, backend);
-    this.#writes = new WriteWatch(timers, client, this);
+    this.#clientWrites = new WriteWatch(timers, client, this);
+    this.#backendWrites = new WriteWatch(timers, backend, this);
     this.#client.peer = this.#backend;
     this.#backend.peer = this.#client;
     this.touch();
@@ -126,11 +129,11 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
 
   /** Bytes may wait for the client: it has to take some of them now and then. */
   watchClient(): void {
-    if (this.#open === 2) this.#writes.watch(this.#stall);
+    if (this.#open === 2) this.#clientWrites.watch(this.#stall);
   }
 
   onWriteStalled(): void {
-    this.#end = "client_stalled";
+    if (!this.closing) this.#end = "client_stalled";
     this.destroy();
   }
 
@@ -156,12 +159,15 @@ export class Tunnel implements TimerOwner, WriteWatchUser {
     this.#open--;
     if (this.#open > 0) {
       this.closing = true;
-      if (fault === null) side.peer!.connection.close();
-      else side.peer!.connection.abort();
+      if (fault !== null) return side.peer!.connection.abort();
+      // What is queued is still sent, but nobody is left to notice that it is not taken.
+      side.peer!.connection.close();
+      if (side === this.#client) this.#backendWrites.watch(this.#stall);
       return;
     }
     this.#timers.cancel(this.#timer);
-    this.#writes.stop();
+    this.#clientWrites.stop();
+    this.#backendWrites.stop();
     this.#user.onTunnelEnd(this, this.#end);
   }
 }

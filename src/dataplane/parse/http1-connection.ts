@@ -80,6 +80,8 @@ export class Http1Connection
   #reading: Reading = "idle";
   #bodyPaused = false;
   #paused = false;
+  /** So much waits for the client that no further request is begun: it must not queue up answers without end. */
+  #clogged = false;
   /** The parser's loop is at work further up the stack: nobody else may start it. */
   #consuming = false;
 
@@ -92,7 +94,8 @@ export class Http1Connection
     this.#context = context;
     this.#connection = connection;
     this.#owner = owner;
-    this.peerAddress = connection.remoteAddress;
+    // The zone of a link-local address means nothing to others, and nothing that is compared with it has one.
+    this.peerAddress = connection.remoteAddress.replace(/%.*$/, "");
     this.localPort = connection.localPort;
     this.request = this.#parser.head;
     const { timers } = context.transport;
@@ -123,12 +126,17 @@ export class Http1Connection
     if (this.#reading === "idle" && slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD) {
       this.#connection.write([TLS_ALERT.part(0, TLS_ALERT.length)]);
       this.#over();
-    } else if (this.#reading === "done" || !this.#stash.empty) {
+    } else if (this.#waitsItsTurn || !this.#stash.empty) {
       this.#stash.push(slice.part(0, slice.length));
       this.#updateReading();
     } else {
       this.#consume(slice);
     }
+  }
+
+  /** What comes now is the next request's, and that has to wait. */
+  get #waitsItsTurn(): boolean {
+    return this.#reading === "done" || (this.#clogged && this.#reading === "idle");
   }
 
   /** Takes in what a slice holds, up to the end of the request; the rest is kept. */
@@ -137,9 +145,10 @@ export class Http1Connection
     let position = slice.offset;
     const end = slice.offset + slice.length;
     while (this.#reading !== "over") {
-      if (this.#reading === "done") {
-        if (position < end)
+      if (this.#waitsItsTurn) {
+        if (position < end) {
           this.#stash.unshift(slice.part(position - slice.offset, end - position));
+        }
         break;
       }
       const event = this.#parser.next(slice.bytes, position, end);
@@ -217,7 +226,7 @@ export class Http1Connection
 
   /** The exchange is over and the connection goes on: what was kept is the next request's. */
   #consumeStash(): void {
-    while (!this.#stash.empty && this.#reading !== "done" && this.#reading !== "over") {
+    while (!this.#stash.empty && !this.#waitsItsTurn && this.#reading !== "over") {
       const slice = this.#stash.shift();
       this.#consume(slice);
       slice.release();
@@ -295,16 +304,10 @@ export class Http1Connection
   }
 
   sendData(slice: Slice): boolean {
-    let flowing: boolean;
-    if (this.#framing === "chunked") {
-      WRITER.reset();
-      chunkHead(WRITER, slice.length);
-      flowing = this.#connection.write([this.#written(), slice, CRLF.part(0, 2)]);
-    } else {
-      flowing = this.#connection.write([slice]);
-    }
-    this.#watchWrites();
-    return flowing;
+    if (this.#framing !== "chunked") return this.#write([slice]);
+    WRITER.reset();
+    chunkHead(WRITER, slice.length);
+    return this.#write([this.#written(), slice, CRLF.part(0, 2)]);
   }
 
   sendEnd(trailers: HeaderList | null): void {
@@ -369,13 +372,21 @@ export class Http1Connection
   }
 
   onWritable(): void {
+    this.#clogged = false;
     if (this.#exchange !== null) this.#owner.onClientWritable(this.#exchange);
+    else if (this.#reading === "idle") this.#consumeStash();
   }
 
   /** Sends what is in the writer. */
   #writeHead(): void {
-    this.#connection.write([this.#written()]);
-    this.#watchWrites();
+    this.#write([this.#written()]);
+  }
+
+  #write(slices: readonly Slice[]): boolean {
+    const flowing = this.#connection.write(slices);
+    if (!flowing) this.#clogged = true;
+    this.#writes.watch(this.#context.snapshot.data.timeouts.write);
+    return flowing;
   }
 
   #written(): Slice {
@@ -406,10 +417,6 @@ export class Http1Connection
     this.#reading = "over";
     if (exchange !== null) this.#owner.onClientGone(exchange, "client_stalled", "");
     this.#connection.abort();
-  }
-
-  #watchWrites(): void {
-    this.#writes.watch(this.#context.snapshot.data.timeouts.write);
   }
 
   #schedule(delay: number): void {

@@ -4,10 +4,10 @@
  */
 
 import { FAILURES, type FailureCode } from "#core/errors.ts";
-import { httpDate } from "#core/time/calendar.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { ResponseHead } from "#core/http/message.ts";
 import type { LocalResponse } from "#sdk/filter.ts";
+import { addMissingDate } from "./response-fields.ts";
 
 const ENCODER: InstanceType<typeof TextEncoder> = new TextEncoder();
 
@@ -34,7 +34,8 @@ export function failureReply(context: FailureContext): LocalReply {
   const { code, requestId } = context;
   const meaning = FAILURES[code];
   const status = meaning.status === 0 ? 502 : meaning.status;
-  const head = localHead(status, context.wall);
+  const head = localHead(status);
+  addMissingDate(head, context.wall);
   const { type, text } = page(context, status);
   const body = ENCODER.encode(text);
   head.headers.appendUnchecked("Content-Type", type);
@@ -60,12 +61,13 @@ export function filterReply(response: LocalResponse, wall: number): LocalReply {
       `a filter answered with status ${response.status}; it has to be 200 to 599`,
     );
   }
-  const head = localHead(response.status, wall);
+  const head = localHead(response.status);
   for (const [name, value] of Object.entries(response.headers ?? {})) {
     for (const one of typeof value === "string" ? [value] : value) head.headers.append(name, one);
   }
   head.headers.delete("content-length");
   head.headers.delete("transfer-encoding");
+  addMissingDate(head, wall);
   const body =
     typeof response.body === "string"
       ? ENCODER.encode(response.body)
@@ -77,11 +79,10 @@ export function filterReply(response: LocalResponse, wall: number): LocalReply {
   return { head, body };
 }
 
-function localHead(status: number, wall: number): ResponseHead {
+function localHead(status: number): ResponseHead {
   const head = new ResponseHead();
   head.status = status;
   head.reason = REASONS[status] ?? "";
-  head.headers.appendUnchecked("Date", httpDate(wall));
   return head;
 }
 
@@ -95,11 +96,13 @@ function page(context: FailureContext, status: number): { type: string; text: st
   const { sentence } = FAILURES[code];
   const reason = REASONS[status] ?? "";
   const accept = context.headers.get("accept") ?? "";
-  if (accept.includes("application/json")) {
+  const json = weightOf("application/json", accept);
+  const asHtml = weightOf("text/html", accept);
+  if (json > 0 && json >= asHtml) {
     const text = `${JSON.stringify({ status, code, message: sentence, requestId })}\n`;
     return { type: "application/json", text };
   }
-  if (accept.includes("text/html")) {
+  if (asHtml > 0) {
     return {
       type: "text/html; charset=utf-8",
       text: html(status, reason, code, sentence, requestId),
@@ -110,6 +113,17 @@ function page(context: FailureContext, status: number): { type: string; text: st
     type: "text/plain; charset=utf-8",
     text: `${status} ${reason}\n${code}: ${sentence}\n${id}`,
   };
+}
+
+/** How much the client wants a type that it names (RFC 9110 §12.4.2); ranges such as `*\/*` name none. */
+function weightOf(type: string, accept: string): number {
+  for (const member of accept.toLowerCase().split(",")) {
+    const [name, ...parameters] = member.split(";").map((part) => part.trim());
+    if (name !== type) continue;
+    const weight = parameters.find((parameter) => parameter.startsWith("q="));
+    return weight === undefined ? 1 : Number(weight.slice(2)) || 0;
+  }
+  return 0;
 }
 
 // Every part is a constant of the program but the id, which has no character that means anything in HTML.

@@ -138,7 +138,7 @@ export const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
   buffers: gauge(
     "sluice_buffers_bytes",
     [],
-    "Bytes held because their receiver is slower than their sender.",
+    "Bytes that clients have sent behind a request that is still being answered, held until their turn.",
   ),
 
   workers: gauge(

@@ -40,7 +40,7 @@ class Server implements Acceptor, ConnectionHandler {
     connection.handler = this;
     this.accepted.resolve(connection);
   }
-  onAcceptFailure(): void {}
+  onAcceptFailure: Acceptor["onAcceptFailure"] = () => undefined;
   onConnect(): void {}
   onData(_connection: Connection, slice: Slice): void {
     this.onBytes(slice);
@@ -148,6 +148,33 @@ describe("node transport", () => {
     const [code] = (await once(child, "exit")) as [number];
     assert.equal(code, 0);
   });
+
+  it(
+    "the last descriptors are not used for connections, and that is said",
+    { skip: process.platform === "win32" ? "has no descriptors" : false },
+    async () => {
+      const failures: TransportFailure[] = [];
+      const listening = new Server();
+      listening.onAcceptFailure = (failure) => void failures.push(failure);
+      // Numbers below 4 are taken since the process began: every other is one of the last.
+      const transport = createNodeTransport({ descriptors: 4 });
+      transports.push(transport);
+      const address: SocketAddress = { kind: "tcp", host: "127.0.0.1", port: 0 };
+      const listener = await transport.listen({ kind: "address", address }, listening);
+      assert.ok(listener.address.kind === "tcp");
+      const exhausted: TransportFailure = { code: "exhausted", detail: "EMFILE" };
+
+      const connecting = new Server();
+      transport.connect(listener.address, 1000, connecting);
+      assert.deepEqual(await connecting.closed.promise, exhausted);
+
+      const before = failures.length;
+      const client = net.connect(listener.address.port, "127.0.0.1");
+      client.on("error", () => undefined);
+      await once(client, "close");
+      assert.deepEqual(failures.slice(before), [exhausted]);
+    },
+  );
 
   it(
     "without descriptors left connections are turned away, and accepted again later",

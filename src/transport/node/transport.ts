@@ -9,15 +9,25 @@ import type {
   ListenSource,
   SocketAddress,
   Transport,
+  TransportFailure,
 } from "../contract.ts";
 import { type Home, NodeConnection } from "./connection.ts";
 import { type ListenerHome, NodeListener } from "./listener.ts";
 import { Slab } from "./slab.ts";
 import { Turn } from "./turn.ts";
 
+/** Most descriptors that are kept free for connections to backends and for the rest of the process. */
+const RESERVE = 128;
+
+/** What a transport may be told about the process. */
+export interface NodeTransportOptions {
+  /** Descriptors that the process may have (RLIMIT_NOFILE). Without it only the system's own refusals count. */
+  readonly descriptors?: number;
+}
+
 /** Moves bytes with `node:net`: portable, and without anything native. One per worker. */
-export function createNodeTransport(): Transport {
-  return new NodeTransport();
+export function createNodeTransport(options: NodeTransportOptions = {}): Transport {
+  return new NodeTransport(options.descriptors ?? Infinity);
 }
 
 class NodeTransport implements Transport, Home, ListenerHome {
@@ -28,7 +38,20 @@ class NodeTransport implements Transport, Home, ListenerHome {
 
   readonly #connections: Set<NodeConnection> = new Set();
   readonly #listeners: Set<NodeListener> = new Set();
+  /**
+   * The system hands out the lowest number that is free: one from here on says that all below are taken, in all
+   * threads. Accepting stops short of the limit, because Node neither reports when it cannot accept nor waits: it
+   * asks again and again. Connections to backends may go further, since a client without one is of no use.
+   */
+  readonly #acceptBelow: number;
+  readonly #connectBelow: number;
   #stopping: PromiseWithResolvers<void> | undefined;
+
+  constructor(descriptors: number) {
+    const reserve = Math.min(RESERVE, Math.floor(descriptors / 8));
+    this.#acceptBelow = descriptors - reserve;
+    this.#connectBelow = descriptors - Math.floor(reserve / 2);
+  }
 
   async listen(source: ListenSource, acceptor: Acceptor): Promise<Listener> {
     if (this.#stopping !== undefined) throw new Error("the transport has been shut down");
@@ -50,8 +73,15 @@ class NodeTransport implements Transport, Home, ListenerHome {
     const connection = new NodeConnection(this, socket, false);
     connection.handler = handler;
     this.#connections.add(connection);
-    if (stopping) connection.fail({ code: "shutdown", detail: "" });
-    else connection.connectWithin(timeoutMs);
+    if (stopping) {
+      connection.fail({ code: "shutdown", detail: "" });
+      return connection;
+    }
+    connection.connectWithin(timeoutMs);
+    // Before the connection's own listener, which would tell its user that it is up.
+    socket.prependListener("connect", () => {
+      if (descriptorOf(socket) >= this.#connectBelow) connection.fail(EXHAUSTED);
+    });
     return connection;
   }
 
@@ -82,6 +112,12 @@ class NodeTransport implements Transport, Home, ListenerHome {
       socket.destroy();
       return;
     }
+    if (descriptorOf(socket) >= this.#acceptBelow) {
+      socket.on("error", () => undefined);
+      socket.destroy();
+      acceptor.onAcceptFailure(EXHAUSTED);
+      return;
+    }
     const connection = new NodeConnection(this, socket, true);
     this.#connections.add(connection);
     acceptor.onConnection(connection);
@@ -95,6 +131,13 @@ class NodeTransport implements Transport, Home, ListenerHome {
     this.#connections.delete(gone);
     if (this.#connections.size === 0) this.#stopping?.resolve();
   }
+}
+
+const EXHAUSTED: TransportFailure = { code: "exhausted", detail: "EMFILE" };
+
+/** The number inside a socket, for which there is no public name; -1 without one, as on Windows. */
+function descriptorOf(socket: net.Socket): number {
+  return (socket as unknown as { _handle: { fd?: number } | null })._handle?.fd ?? -1;
 }
 
 function optionsOf(address: SocketAddress): net.NetConnectOpts {
