@@ -83,12 +83,19 @@ const chaos = fc.record({
   statuses: fc.constantFrom([], [503]),
   clients: fc.constantFrom(1, 3),
   /** What the client does in the end, and after how many turns. */
-  leaves: fc.constantFrom("stays" as const, "stays" as const, "aborts" as const, "ends" as const, "stalls" as const),
+  leaves: fc.constantFrom(
+    "stays" as const,
+    "stays" as const,
+    "aborts" as const,
+    "ends" as const,
+    "stalls" as const,
+  ),
   turns: fc.integer({ min: 0, max: 6 }),
   drains: fc.boolean(),
 });
 
-const letter = (id: number, index: number): string => String.fromCharCode(65 + ((id * 7 + index) % 26));
+const letter = (id: number, index: number): string =>
+  String.fromCharCode(65 + ((id * 7 + index) % 26));
 const textOf = (id: number, length: number): string =>
   Array.from({ length }, (_, index) => letter(id, index)).join("");
 
@@ -169,12 +176,18 @@ class Client extends Peer {
       if (event === INTERIM) continue;
       const { head } = this.#parser;
       if (event === HEAD) {
-        assert.ok(this.answers < this.#wishes.length, "there is an answer for each request at most");
+        assert.ok(
+          this.answers < this.#wishes.length,
+          "there is an answer for each request at most",
+        );
         this.#tunnel = head.status === 101;
         if (this.#tunnel) return;
         const id = head.headers.get("x-id");
         assert.ok(id !== undefined || head.headers.has("date"), "ours has a date");
-        assert.ok(id === undefined || id === String(this.answers), `answer ${id} to ${this.answers}`);
+        assert.ok(
+          id === undefined || id === String(this.answers),
+          `answer ${id} to ${this.answers}`,
+        );
         this.#id = id === undefined ? -1 : Number(id);
         this.#received = 0;
       } else if (event === DATA) {
@@ -184,7 +197,12 @@ class Client extends Peer {
         }
       } else if (event === END) {
         const wished = this.#wishes[this.answers]!;
-        if (this.#id >= 0) assert.ok(!["truncated", "nonsense"].includes(wished.answer) || wished.method === "HEAD" || this.#received === 0);
+        if (this.#id >= 0)
+          assert.ok(
+            !["truncated", "nonsense"].includes(wished.answer) ||
+              wished.method === "HEAD" ||
+              this.#received === 0,
+          );
         this.answers++;
         this.#expect();
       } else {
@@ -208,7 +226,9 @@ function fickle(wishes: readonly Wish[]): Filter {
   };
   const maybeLate = (target: string, hook: 0 | 2): Verdict | Promise<Verdict> => {
     if (wishes[Number(target.slice(1))]!.late !== true) return verdictOf(target, hook);
-    return new Promise((resolve) => setImmediate(() => setImmediate(resolve))).then(() => verdictOf(target, hook));
+    return new Promise((resolve) => setImmediate(() => setImmediate(resolve))).then(() =>
+      verdictOf(target, hook),
+    );
   };
   return {
     onRequestHead: ({ request }) => maybeLate(request.target, 0),
@@ -231,7 +251,8 @@ function backend(wishes: readonly Wish[]): (peer: Peer, head: string) => void {
     const id = Number(match[1]);
     const wished = wishes[id]!;
     if (wished.answer === "reset") return peer.connection!.abort();
-    if (wished.body === "expect" && wished.answer !== "early") peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+    if (wished.body === "expect" && wished.answer !== "early")
+      peer.send("HTTP/1.1 100 Continue\r\n\r\n");
     peer.send(answerText(wished, id));
     if (["close", "truncated"].includes(wished.answer)) {
       done.add(peer);
@@ -244,7 +265,9 @@ test("whatever goes wrong, clients get the answers to their requests, and everyt
   await fc.assert(
     fc.asyncProperty(chaos, async (run) => {
       const { wishes } = run;
-      const filters = Array.from({ length: run.filters }, (_, index) => inlineFilter(String(index)));
+      const filters = Array.from({ length: run.filters }, (_, index) =>
+        inlineFilter(String(index)),
+      );
       const stage = await MemoryScene.start({
         seed: run.seed,
         window: run.window,
@@ -255,7 +278,7 @@ test("whatever goes wrong, clients get the answers to their requests, and everyt
         inline: () => fickle(wishes),
         pool: { maxConnections: run.maxConnections, maxPending: 1 },
         retries: { statuses: run.statuses },
-        upstreamTimeouts: { firstByte: 2000, responseIdle: 2000, tunnelIdle: 2000 },
+        upstreamTimeouts: { connect: 500, firstByte: 2000, responseIdle: 2000, tunnelIdle: 2000 },
         timeouts: { write: 3000, keepAlive: 5000, bodyIdle: 3000 },
       });
       const clients = Array.from({ length: run.clients }, () => {
@@ -274,12 +297,15 @@ test("whatever goes wrong, clients get the answers to their requests, and everyt
       else if (run.leaves === "ends") first!.connection!.end();
       else if (run.leaves === "stalls") first!.connection!.pause();
       if (!run.drains) {
-        for (let turn = 0; turn < 60; turn++) {
+        const underWay = (): number => {
+          const { exchanges, tunnels } = stage.proxy.worker.totals();
+          return exchanges + tunnels;
+        };
+        for (let turn = 0; turn < 400 && (turn < 10 || underWay() > 0); turn++) {
           await stage.turns(1);
           stage.network.advance(400);
         }
-        const { exchanges, tunnels } = stage.proxy.worker.totals();
-        assert.deepEqual({ exchanges, tunnels }, { exchanges: 0, tunnels: 0 }, "all has come to an end by itself");
+        assert.equal(underWay(), 0, "all has come to an end by itself");
         for (let slot = 0; slot < run.origins.length; slot++) {
           assert.equal(stage.proxy.endpoints.connections(slot), stage.proxy.endpoints.idle(slot));
           assert.equal(stage.proxy.endpoints.pending(slot), 0);

@@ -11,7 +11,9 @@ test("a client that pipelines for ever and reads nothing is made to wait, whoeve
     client.connection!.pause();
     for (let i = 0; i < 20; i++) client.send(GET.repeat(1000));
     stage.run();
-    const [proxySide] = [...stage.network.connections].filter((each) => each.queued > 0 && each !== client.connection);
+    const [proxySide] = [...stage.network.connections].filter(
+      (each) => each.queued > 0 && each !== client.connection,
+    );
     assert.ok(proxySide!.queued < 400_000, `${proxySide!.queued} bytes wait for the client`);
     assert.ok(client.connection!.queued > 300_000, "the client's requests wait at the client");
     client.connection!.resume();
@@ -53,7 +55,9 @@ test("a backend that takes nothing of a body is slow, also while the client goes
 });
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT = createHash("sha1").update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+const ACCEPT = createHash("sha1")
+  .update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+  .digest("base64");
 const UPGRADE = `GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`;
 const SWITCHED = `HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
 
@@ -96,7 +100,10 @@ for (const [what, head] of [
   });
 }
 
-for (const framing of ["Content-Length: 10\r\n\r\nbegin", "Transfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n"]) {
+for (const framing of [
+  "Content-Length: 10\r\n\r\nbegin",
+  "Transfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n",
+]) {
   test(`a switch before the request has ended is refused (${framing.slice(0, 8)})`, async () => {
     await play({ route: { upgrades: ["other"] } }, async (stage) => {
       const client = stage.client(
@@ -120,7 +127,9 @@ test("a switch after a request with a body", async () => {
     const backend = stage.backends[0]!;
     assert.match(backend.text, /\r\n\r\n5\r\nbegin\r\n0\r\n\r\n$|begin/);
     assert.ok(!backend.text.includes("early"));
-    backend.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n");
+    backend.send(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n",
+    );
     stage.run();
     assert.match(backend.text, /0\r\n\r\nearly$/);
     assert.match(client.text, /^HTTP\/1.1 101 /);

@@ -20,7 +20,10 @@ function answersIn(text: string): { head: string; body: string }[] {
   const answers: { head: string; body: string }[] = [];
   for (let at = 0; at < text.length;) {
     const end = text.indexOf("\r\n\r\n", at);
-    assert.ok(end >= 0 && text.startsWith("HTTP/1.1 ", at), `no head at ${text.slice(at, at + 80)}`);
+    assert.ok(
+      end >= 0 && text.startsWith("HTTP/1.1 ", at),
+      `no head at ${text.slice(at, at + 80)}`,
+    );
     const head = text.slice(at, end + 2);
     const bodiless = / (204|304) /.test(head.slice(0, 14));
     const length = bodiless ? 0 : Number(/Content-Length: (\d+)/i.exec(head)?.[1] ?? NaN);
@@ -37,12 +40,15 @@ for (const status of [204, 304]) {
       onRequestHead: ({ request }) =>
         request.path === "/none" ? respond({ status, body: "HTTP/1.1 200 OK\r\n\r\n" }) : CONTINUE,
     };
-    await play({ ...using(answers), script: (peer) => peer.send(answer("200 OK", "own")) }, (stage) => {
-      const client = stage.client(`GET /none HTTP/1.1\r\nHost: test\r\n\r\n${GET}`);
-      const [first, second] = answersIn(client.text);
-      assert.match(first!.head, new RegExp(`^HTTP/1.1 ${status} `));
-      assert.equal(second!.body, "own");
-    });
+    await play(
+      { ...using(answers), script: (peer) => peer.send(answer("200 OK", "own")) },
+      (stage) => {
+        const client = stage.client(`GET /none HTTP/1.1\r\nHost: test\r\n\r\n${GET}`);
+        const [first, second] = answersIn(client.text);
+        assert.match(first!.head, new RegExp(`^HTTP/1.1 ${status} `));
+        assert.equal(second!.body, "own");
+      },
+    );
   });
 
   test(`an answer that a filter turns into ${status} loses its body`, async () => {
@@ -52,12 +58,15 @@ for (const status of [204, 304]) {
         return CONTINUE;
       },
     };
-    await play({ ...using(turns), script: (peer) => peer.send(answer("200 OK", "own")) }, (stage) => {
-      const client = stage.client(`GET /none HTTP/1.1\r\nHost: test\r\n\r\n${GET}`);
-      const [first, second] = answersIn(client.text);
-      assert.match(first!.head, new RegExp(`^HTTP/1.1 ${status} `));
-      assert.equal(second!.body, "own");
-    });
+    await play(
+      { ...using(turns), script: (peer) => peer.send(answer("200 OK", "own")) },
+      (stage) => {
+        const client = stage.client(`GET /none HTTP/1.1\r\nHost: test\r\n\r\n${GET}`);
+        const [first, second] = answersIn(client.text);
+        assert.match(first!.head, new RegExp(`^HTTP/1.1 ${status} `));
+        assert.equal(second!.body, "own");
+      },
+    );
   });
 
   test(`an answer without a body (${status}) that a filter turns into 200 says that there is none`, async () => {

@@ -68,43 +68,47 @@ test("whatever is pushed, taken, rewound and given up, bytes come in order and e
     fc.record({ do: fc.constant("giveUp" as const) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), fc.integer({ min: -1, max: 60 }), (steps, limit) => {
-      const ledger = new Ledger();
-      const body = new RequestBody(limit);
-      let pushed = "";
-      let sent = "";
-      for (const action of steps) {
-        if (action.do === "push") {
-          const text = Array.from({ length: action.size }, (_, i) =>
-            String.fromCharCode(33 + ((pushed.length + i) % 90)),
-          ).join("");
-          pushed += text;
-          body.push(ledger.slice(text));
-        } else if (action.do === "take") {
-          const slice = body.take();
-          if (slice === null) continue;
-          sent += Buffer.from(slice.view()).toString("latin1");
-          // As a transport does it: the bounds of what was handed over change.
-          slice.offset += slice.length;
-          slice.length = 0;
-          slice.release();
-        } else if (action.do === "rewind") {
-          if (!body.replayable) continue;
-          body.rewind();
-          sent = "";
-        } else {
-          body.giveUpReplay();
-          assert.ok(!body.replayable);
+    fc.property(
+      fc.array(step, { maxLength: 40 }),
+      fc.integer({ min: -1, max: 60 }),
+      (steps, limit) => {
+        const ledger = new Ledger();
+        const body = new RequestBody(limit);
+        let pushed = "";
+        let sent = "";
+        for (const action of steps) {
+          if (action.do === "push") {
+            const text = Array.from({ length: action.size }, (_, i) =>
+              String.fromCharCode(33 + ((pushed.length + i) % 90)),
+            ).join("");
+            pushed += text;
+            body.push(ledger.slice(text));
+          } else if (action.do === "take") {
+            const slice = body.take();
+            if (slice === null) continue;
+            sent += Buffer.from(slice.view()).toString("latin1");
+            // As a transport does it: the bounds of what was handed over change.
+            slice.offset += slice.length;
+            slice.length = 0;
+            slice.release();
+          } else if (action.do === "rewind") {
+            if (!body.replayable) continue;
+            body.rewind();
+            sent = "";
+          } else {
+            body.giveUpReplay();
+            assert.ok(!body.replayable);
+          }
+          assert.equal(sent, pushed.slice(0, sent.length));
+          assert.equal(body.waiting, pushed.length - sent.length);
+          assert.ok(!body.replayable || body.held <= Math.max(limit, 0));
         }
-        assert.equal(sent, pushed.slice(0, sent.length));
-        assert.equal(body.waiting, pushed.length - sent.length);
-        assert.ok(!body.replayable || body.held <= Math.max(limit, 0));
-      }
-      body.release();
-      body.release();
-      assert.equal(ledger.references, 0);
-      assert.equal(body.take(), null);
-    }),
+        body.release();
+        body.release();
+        assert.equal(ledger.references, 0);
+        assert.equal(body.take(), null);
+      },
+    ),
     { numRuns: 300 },
   );
 });

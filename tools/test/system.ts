@@ -8,7 +8,7 @@ const packages: Readonly<Record<string, string>> = {
   chromium: "chromium",
   curl: "curl",
   nginx: "nginx-light",
-  python3: "python3",
+  promtool: "prometheus",
 };
 
 /**

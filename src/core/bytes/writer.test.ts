@@ -6,28 +6,38 @@ import { ByteWriter } from "./writer.ts";
 
 test("a writer holds what was written, however it has to grow", () => {
   const piece = fc.oneof(
-    fc.record({ how: fc.constant("byte" as const), text: fc.string({ minLength: 1, maxLength: 1, unit: "binary-ascii" }) }),
-    fc.record({ how: fc.constantFrom("latin1" as const, "copy" as const), text: fc.string({ maxLength: 200, unit: "binary-ascii" }) }),
+    fc.record({
+      how: fc.constant("byte" as const),
+      text: fc.string({ minLength: 1, maxLength: 1, unit: "binary-ascii" }),
+    }),
+    fc.record({
+      how: fc.constantFrom("latin1" as const, "copy" as const),
+      text: fc.string({ maxLength: 200, unit: "binary-ascii" }),
+    }),
     fc.record({ how: fc.constant("crlf" as const), text: fc.constant("\r\n") }),
   );
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 30 }), fc.integer({ min: 1, max: 64 }), (pieces, capacity) => {
-      const writer = new ByteWriter(capacity);
-      writer.latin1("forgotten");
-      writer.reset();
-      for (const { how, text } of pieces) {
-        if (how === "byte") writer.byte(text.charCodeAt(0));
-        else if (how === "latin1") writer.latin1(text);
-        else if (how === "crlf") writer.crlf();
-        else {
-          const bytes = Buffer.from(`##${text}##`, "latin1");
-          writer.copy(bytes, 2, bytes.length - 2);
+    fc.property(
+      fc.array(piece, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 64 }),
+      (pieces, capacity) => {
+        const writer = new ByteWriter(capacity);
+        writer.latin1("forgotten");
+        writer.reset();
+        for (const { how, text } of pieces) {
+          if (how === "byte") writer.byte(text.charCodeAt(0));
+          else if (how === "latin1") writer.latin1(text);
+          else if (how === "crlf") writer.crlf();
+          else {
+            const bytes = Buffer.from(`##${text}##`, "latin1");
+            writer.copy(bytes, 2, bytes.length - 2);
+          }
         }
-      }
-      const written = pieces.map(({ text }) => text).join("");
-      assert.equal(Buffer.from(writer.view()).toString("latin1"), written);
-      assert.equal(writer.length, written.length);
-    }),
+        const written = pieces.map(({ text }) => text).join("");
+        assert.equal(Buffer.from(writer.view()).toString("latin1"), written);
+        assert.equal(writer.length, written.length);
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -33,7 +33,13 @@ describe("a list of header fields", () => {
     assert.equal(list.has("via"), false);
     list.set("b", "6");
     list.set("A", "7");
-    assert.deepEqual([...list], [["b", "6"], ["A", "7"]]);
+    assert.deepEqual(
+      [...list],
+      [
+        ["b", "6"],
+        ["A", "7"],
+      ],
+    );
   });
 
   it("deletes what a CGI backend would fold together, and nothing else", () => {
@@ -51,7 +57,18 @@ describe("a list of header fields", () => {
 
   it("refuses what would split a message or be read in two ways", () => {
     const list = listOf();
-    for (const value of ["a\r\nb: c", "a\rb", "a\nb", "a\0", "\u007f", "\u001b[0m", " a", "a ", "\ta", "a\t"]) {
+    for (const value of [
+      "a\r\nb: c",
+      "a\rb",
+      "a\nb",
+      "a\0",
+      "\u007f",
+      "\u001b[0m",
+      " a",
+      "a ",
+      "\ta",
+      "a\t",
+    ]) {
       assert.throws(() => list.append("X", value), TypeError, JSON.stringify(value));
       assert.throws(() => list.set("X", value), TypeError, JSON.stringify(value));
     }
@@ -81,7 +98,13 @@ describe("a list of header fields", () => {
     copy.copyFrom(list);
     list.reset();
     list.append("D", "overwrites");
-    assert.deepEqual([...copy], [["B", "x".repeat(10_000)], ["C", "3"]]);
+    assert.deepEqual(
+      [...copy],
+      [
+        ["B", "x".repeat(10_000)],
+        ["C", "3"],
+      ],
+    );
     copy.append("E", "5");
     assert.equal(copy.get("e"), "5");
   });
@@ -113,10 +136,13 @@ describe("a list of header fields", () => {
           } else if (action.do === "fold") {
             model = model.filter(([other]) => fold(other) !== fold(lower));
           }
-          if (action.do === "append" || action.do === "set") model.push([action.name, action.value]);
+          if (action.do === "append" || action.do === "set")
+            model.push([action.name, action.value]);
           assert.deepEqual([...list], model);
           assert.equal(list.size, model.length);
-          const all = model.filter(([other]) => other.toLowerCase() === lower).map(([, each]) => each);
+          const all = model
+            .filter(([other]) => other.toLowerCase() === lower)
+            .map(([, each]) => each);
           assert.deepEqual(list.getAll(action.name), all);
           assert.equal(list.get(action.name), all.length === 0 ? undefined : all.join(", "));
         }

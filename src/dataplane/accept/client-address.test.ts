@@ -36,7 +36,19 @@ test("the client is the rightmost hop that is not trusted, whatever it claims fu
 
 test("a hop that is no address ends what can be known", () => {
   const from = (value: string): string => seen("10.0.0.1", { "X-Forwarded-For": value });
-  for (const garbage of ["unknown", "", "_hidden", "1.2.3", "01.2.3.4", "[::1", "[::12", "[::1]x", "fe80::1%eth0", "1.2.3.4,", "<script>"]) {
+  for (const garbage of [
+    "unknown",
+    "",
+    "_hidden",
+    "1.2.3",
+    "01.2.3.4",
+    "[::1",
+    "[::12",
+    "[::1]x",
+    "fe80::1%eth0",
+    "1.2.3.4,",
+    "<script>",
+  ]) {
     assert.equal(from(`6.6.6.6,${garbage}`), "10.0.0.1", garbage);
     assert.equal(from(`6.6.6.6, ${garbage}, 10.0.0.9`), "10.0.0.9", garbage);
   }
@@ -51,7 +63,10 @@ test("Forwarded is read where there is no X-Forwarded-For", () => {
   assert.equal(from("for=6.6.6.6, for=_secret, for=10.0.0.9"), "10.0.0.9");
   assert.equal(from("for=6.6.6.6, by=10.0.0.2"), "10.0.0.1", "a hop that says nothing");
   assert.equal(from('for="6.6.6.6'), "10.0.0.1");
-  assert.equal(seen("10.0.0.1", { "X-Forwarded-For": "1.2.3.4", Forwarded: "for=6.6.6.6" }), "1.2.3.4");
+  assert.equal(
+    seen("10.0.0.1", { "X-Forwarded-For": "1.2.3.4", Forwarded: "for=6.6.6.6" }),
+    "1.2.3.4",
+  );
 });
 
 test("whatever is sent, the client is the peer or an address, and what comes from the left does not matter", () => {
@@ -62,11 +77,15 @@ test("whatever is sent, the client is the peer or an address, and what comes fro
     fc.stringMatching(/^[!-~]{0,12}$/),
   );
   fc.assert(
-    fc.property(fc.array(hop), fc.ipV4().filter((ip) => !ip.startsWith("10.")), (hops, real) => {
-      const value = [...hops, real].join(", ");
-      assert.equal(seen("10.0.0.1", { "X-Forwarded-For": value }), real);
-      seen("10.0.0.1", { Forwarded: hops.join(",") });
-    }),
+    fc.property(
+      fc.array(hop),
+      fc.ipV4().filter((ip) => !ip.startsWith("10.")),
+      (hops, real) => {
+        const value = [...hops, real].join(", ");
+        assert.equal(seen("10.0.0.1", { "X-Forwarded-For": value }), real);
+        seen("10.0.0.1", { Forwarded: hops.join(",") });
+      },
+    ),
     { numRuns: 200 },
   );
 });

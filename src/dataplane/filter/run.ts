@@ -128,7 +128,9 @@ export class FilterRun {
 function kindOf(verdict: Verdict | undefined): Verdict["kind"] {
   const kind = verdict?.kind;
   if (kind !== undefined && KINDS.has(kind)) return kind;
-  throw new TypeError("the hook returned no verdict: it has to end with `return CONTINUE` or the like");
+  throw new TypeError(
+    "the hook returned no verdict: it has to end with `return CONTINUE` or the like",
+  );
 }
 
 const KINDS: ReadonlySet<string> = new Set(["continue", "respond", "reset", "refuse"]);

@@ -169,7 +169,10 @@ describe("our own fields", () => {
   it("are well formed in Forwarded, whoever the peer is (RFC 7239)", () => {
     const forwarded = (options: Case): string | undefined =>
       value("forwarded", { ...options, forwarded: true });
-    assert.equal(forwarded({ authority: "a.example" }), "for=203.0.113.7;host=a.example;proto=http");
+    assert.equal(
+      forwarded({ authority: "a.example" }),
+      "for=203.0.113.7;host=a.example;proto=http",
+    );
     assert.equal(
       forwarded({ peer: "2001:db8::1", authority: "[::1]:8080" }),
       'for="[2001:db8::1]";host="[::1]:8080";proto=http',
@@ -181,7 +184,13 @@ describe("our own fields", () => {
   it("name the version that the request came with", () => {
     assert.equal(value("via", { version: 10 }), "1.0 sluice-1");
     const fields = sent([["Via", "1.1 other"]]);
-    assert.deepEqual(fields.filter(([name]) => name === "via"), [["via", "1.1 other"], ["via", "1.1 sluice-1"]]);
+    assert.deepEqual(
+      fields.filter(([name]) => name === "via"),
+      [
+        ["via", "1.1 other"],
+        ["via", "1.1 sluice-1"],
+      ],
+    );
   });
 });
 

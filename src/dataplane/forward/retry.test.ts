@@ -32,7 +32,12 @@ function exchange(state: State = {}): Exchange {
   if (state.key === true) request.headers.append("Idempotency-Key", "1");
   const body = new RequestBody(state.limit ?? 0);
   body.untouched = state.touched !== true;
-  const made = { request, body, attempts: state.attempts ?? 1, responseStarted: state.started ?? false };
+  const made = {
+    request,
+    body,
+    attempts: state.attempts ?? 1,
+    responseStarted: state.started ?? false,
+  };
   return made as unknown as Exchange;
 }
 
@@ -44,12 +49,16 @@ describe("a failed request", () => {
     for (const method of ["GET", "POST", "PATCH", "WEIRD"]) {
       assert.ok(mayRetry(exchange({ method }), unsent, CONFIG));
     }
-    assert.ok(mayRetry(exchange({ limit: -1 }), unsent, CONFIG), "of a body too long to keep, nothing went out");
+    assert.ok(
+      mayRetry(exchange({ limit: -1 }), unsent, CONFIG),
+      "of a body too long to keep, nothing went out",
+    );
     assert.ok(!mayRetry(exchange({ limit: -1, touched: true }), unsent, CONFIG));
   });
 
   it("over a reused connection is sent again if that cannot do harm", () => {
-    const can = (state: State, config = CONFIG): boolean => mayRetry(exchange(state), reused, config);
+    const can = (state: State, config = CONFIG): boolean =>
+      mayRetry(exchange(state), reused, config);
     for (const method of ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "QUERY"]) {
       assert.ok(can({ method }), method);
       assert.ok(!can({ method, limit: -1 }), method);
@@ -90,7 +99,15 @@ describe("an answer that may be retried", () => {
   it("is delivered if it asks for more patience than ours, or in words that are not understood", () => {
     assert.equal(wait(503, "0"), 0);
     assert.equal(wait(503, "2"), 2000);
-    for (const after of ["3", "999999999", "9999999999999", "-1", "1.5", "", "Wed, 21 Oct 2015 07:28:00 GMT"]) {
+    for (const after of [
+      "3",
+      "999999999",
+      "9999999999999",
+      "-1",
+      "1.5",
+      "",
+      "Wed, 21 Oct 2015 07:28:00 GMT",
+    ]) {
       assert.equal(wait(503, after), -1, after);
     }
   });
@@ -116,7 +133,13 @@ describe("the budget", () => {
 
 it("the backoff is anything up to a step that doubles to a quarter of a second", () => {
   const random = new Xorshift(1);
-  for (const [attempts, most] of [[1, 25], [2, 50], [4, 200], [5, 250], [1000, 250]] as const) {
+  for (const [attempts, most] of [
+    [1, 25],
+    [2, 50],
+    [4, 200],
+    [5, 250],
+    [1000, 250],
+  ] as const) {
     let longest = 0;
     for (let i = 0; i < 200; i++) {
       const delay = backoff(attempts, random);

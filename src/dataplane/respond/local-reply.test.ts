@@ -21,7 +21,10 @@ describe("the page for a failure", () => {
     assert.equal(typeFor(null), "text/plain");
     assert.equal(typeFor("*/*"), "text/plain");
     assert.equal(typeFor("application/json, text/plain, */*"), "application/json");
-    assert.equal(typeFor("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), "text/html");
+    assert.equal(
+      typeFor("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+      "text/html",
+    );
     assert.equal(typeFor("text/html, application/json;q=0.9"), "text/html");
     assert.equal(typeFor("text/html;q=0.5, application/json; q=0.9"), "application/json");
     assert.equal(typeFor("Application/JSON"), "application/json");
@@ -48,7 +51,11 @@ describe("the page for a failure", () => {
         assert.ok(text(reply).includes(code) && text(reply).includes("id-1"));
         if (accept === "application/json") JSON.parse(text(reply));
         if (accept === "text/html") {
-          assert.ok(!/<(?!\/?(?:html|head|meta|title|style|body|h1|p|small|code|!doctype)\b)/.test(text(reply).replace("<!doctype", "")));
+          assert.ok(
+            !/<(?!\/?(?:html|head|meta|title|style|body|h1|p|small|code|!doctype)\b)/.test(
+              text(reply).replace("<!doctype", ""),
+            ),
+          );
         }
       }
     }

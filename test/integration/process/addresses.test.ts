@@ -65,15 +65,19 @@ describe("--to", () => {
     await sluice.stop();
   });
 
-  test("finds a backend that listens on ::1 only by the name localhost", { skip: withoutIpv6 }, async (t) => {
-    const address = await backendOn(t, { host: "::1", port: 0, ipv6Only: true });
-    const { port } = address as AddressInfo;
-    const sluice = await proxyTo(t, `http://localhost:${port}`);
-    const answers = await Promise.all(Array.from({ length: 10 }, () => ask(sluice.url)));
-    assert.deepEqual(countStatuses(answers), { 200: 10 });
-    assert.match(answers[0]?.body ?? "", / at ::1$/);
-    await sluice.stop();
-  });
+  test(
+    "finds a backend that listens on ::1 only by the name localhost",
+    { skip: withoutIpv6 },
+    async (t) => {
+      const address = await backendOn(t, { host: "::1", port: 0, ipv6Only: true });
+      const { port } = address as AddressInfo;
+      const sluice = await proxyTo(t, `http://localhost:${port}`);
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ask(sluice.url)));
+      assert.deepEqual(countStatuses(answers), { 200: 10 });
+      assert.match(answers[0]?.body ?? "", / at ::1$/);
+      await sluice.stop();
+    },
+  );
 });
 
 describe("listening", () => {

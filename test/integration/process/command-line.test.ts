@@ -127,13 +127,21 @@ routes:
 describe("a command line", () => {
   for (const [title, args, message] of [
     ["with an unknown command", ["chek"], /unknown command 'chek', did you mean 'check'\?/],
-    ["with an unknown option", ["check", "--lissten", ":1"], /unknown option '--lissten'[^]*--listen/],
+    [
+      "with an unknown option",
+      ["check", "--lissten", ":1"],
+      /unknown option '--lissten'[^]*--listen/,
+    ],
     ["with a file where `-c` belongs", ["check", "my.yaml"], /too many arguments[^]*my\.yaml/],
     ["without the value of an option", ["--to"], /'--to <url>' argument missing/],
     ["with both forms", ["run", "-c", "a.yaml", "--to", ":1"], /cannot be used with/],
     ["with a backend that speaks TLS", ["--to", "https://localhost:1"], /TLS to backends/],
     ["with a domain", ["--to", ":1", "--domain", "app.test"], /TLS is not part of this version/],
-    ["with an address that is none", ["--to", ":1", "--listen", "nowhere"], /--listen[^]*has no port/],
+    [
+      "with an address that is none",
+      ["--to", ":1", "--listen", "nowhere"],
+      /--listen[^]*has no port/,
+    ],
     ["with a file that is not there", ["run", "-c", "none.yaml"], /none\.yaml/],
     ["without anything to run", ["run"], /sluice init|sluice --to/],
     ["that explains half a request", ["explain", "GET"], /missing required argument 'url'/],

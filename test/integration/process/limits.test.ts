@@ -66,9 +66,7 @@ describe("connections to an endpoint", () => {
     const sluice = await startTwo(t, origin.port, { max: 1 });
     const answers = [];
     for (let round = 0; round < 4; round++) {
-      answers.push(
-        ...(await Promise.all(Array.from({ length: 40 }, () => ask(`${sluice.url}/`)))),
-      );
+      answers.push(...(await Promise.all(Array.from({ length: 40 }, () => ask(`${sluice.url}/`)))));
     }
     assert.deepEqual(countStatuses(answers), { 200: 160 });
     assert.equal(new Set(answers.map(({ headers }) => headers["x-worker"])).size, 2);
