@@ -39,15 +39,7 @@ export function createProgram(terminal: Terminal): Program {
     .showHelpAfterError("(`sluice --help` shows what there is)");
 
   addSource(program).action(async (options: SourceOptions) => {
-    const [unknown] = program.args;
-    if (unknown !== undefined) {
-      const near = suggest(
-        unknown,
-        program.commands.map((command) => command.name()),
-      );
-      const hint = near === undefined ? "" : `, did you mean '${near}'?`;
-      program.error(`error: unknown command '${unknown}'${hint}`);
-    }
+    refuseUnknown(program);
     if (options.to === undefined && options.config === undefined) {
       terminal.err(
         "nothing to do: `sluice --to http://localhost:3000` proxies an application, `sluice run` the configuration of this folder, `sluice --help` shows the rest\n",
@@ -57,6 +49,25 @@ export function createProgram(terminal: Terminal): Program {
     ends(await (await import("./run.ts")).run(terminal, options));
   });
 
+  addCommands(program, terminal, ends);
+  // What is no command gets to the action above, which can say so. Not inherited: the commands have been made.
+  program.allowExcessArguments();
+
+  return {
+    run: async (args) => {
+      try {
+        await program.parseAsync([...args], { from: "user" });
+        return code;
+      } catch (error) {
+        if (error instanceof CommanderError) return error.exitCode;
+        throw error;
+      }
+    },
+  };
+}
+
+/** One command for each file beside this one; `ends` takes its exit code. */
+function addCommands(program: Command, terminal: Terminal, ends: (code: number) => void): void {
   addSource(program.command("run").description("run a configuration")).action(
     async (_: SourceOptions, command: Command) =>
       ends(await (await import("./run.ts")).run(terminal, command.optsWithGlobals())),
@@ -99,20 +110,16 @@ export function createProgram(terminal: Terminal): Program {
     .command("version")
     .description("print the version")
     .action(() => terminal.out(`${packageVersion()}\n`));
-  // What is no command gets to the action above, which can say so. Not inherited: the commands have been made.
-  program.allowExcessArguments();
+}
 
-  return {
-    run: async (args) => {
-      try {
-        await program.parseAsync([...args], { from: "user" });
-        return code;
-      } catch (error) {
-        if (error instanceof CommanderError) return error.exitCode;
-        throw error;
-      }
-    },
-  };
+/** Ends the program if a word stands where a command belongs. */
+function refuseUnknown(program: Command): void {
+  const [word] = program.args;
+  if (word === undefined) return;
+  const known = program.commands.map((command) => command.name());
+  const near = suggest(word, known);
+  const hint = near === undefined ? "" : `, did you mean '${near}'?`;
+  program.error(`error: unknown command '${word}'${hint}`);
 }
 
 /** The options that say which configuration is meant. */

@@ -414,3 +414,39 @@ test("load: a key that would change an object's prototype is refused wherever it
 function ms(value: number): Config["timeouts"]["head"] {
   return value as Config["timeouts"]["head"];
 }
+
+test("load: a regular expression that is none is told where it stands, together with all else", async (t) => {
+  const result = await loadText(
+    t,
+    `upstreams: { web: 3000 }
+routes:
+  - match: { path: { regex: "(" } }
+    to: web
+  - match: { path: [/a, { regex: "a**" }], headers: { x-a: { regex: "(?=a)" } } }
+    to: wbe
+  - match:
+      - /b
+      - query:
+          q: { regex: "[" }
+          r: { regex: "" }
+    to: web
+  - match: { path: { regex: "^/v[0-9]+/" } }
+    to: web
+  - match: { path: { regex: "${"a".repeat(1001)}" } }
+    to: web
+`,
+  );
+  assert.ok(!result.ok);
+  assert.deepEqual(
+    result.diagnostics.map(({ severity, line, path }) => [severity, line, path]),
+    [
+      ["error", 3, "routes[0].match.path.regex"],
+      ["error", 5, "routes[1].match.path[1].regex"],
+      ["error", 5, "routes[1].match.headers.x-a.regex"],
+      ["error", 6, "routes[1].to"],
+      ["error", 10, "routes[2].match[1].query.q.regex"],
+      ["error", 11, "routes[2].match[1].query.r.regex"],
+      ["error", 15, "routes[4].match.path.regex"],
+    ],
+  );
+});

@@ -225,7 +225,7 @@ function fickle(wishes: readonly Wish[]): Filter {
     return word === "nothing" ? (undefined as unknown as Verdict) : CONTINUE;
   };
   const maybeLate = (target: string, hook: 0 | 2): Verdict | Promise<Verdict> => {
-    if (wishes[Number(target.slice(1))]!.late !== true) return verdictOf(target, hook);
+    if (!wishes[Number(target.slice(1))]!.late) return verdictOf(target, hook);
     return new Promise((resolve) => setImmediate(() => setImmediate(resolve))).then(() =>
       verdictOf(target, hook),
     );

@@ -35,7 +35,7 @@ import {
   prepareRequestFields,
   reportedRequestId,
 } from "./forward/request-fields.ts";
-import { backoff, mayRetry, retryAfterAnswer } from "./forward/retry.ts";
+import { backoff, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.ts";
 import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
 import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
 import { recordOf } from "./log/record.ts";
@@ -244,7 +244,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.attempt = null;
     if (exchange.ended) return;
     const { retries } = exchange.plan.route!.upstream!;
-    if (failed === null || !mayRetry(exchange, fault, retries) || !this.#takeRetry(exchange)) {
+    if (failed === null || !mayRetry(exchange, fault, retries) || !takeRetry(exchange, retries)) {
       return this.#fail(exchange, fault);
     }
     this.#context.log("info", "retry", FAILURES[fault.code].sentence, {
@@ -256,14 +256,6 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     // A dead reused connection says nothing about the endpoint: at once, over a new one.
     if (fault.retry === "if-reused") this.#again(exchange, failed.endpoint, 0);
     else this.#again(exchange, failed.endpoint, backoff(exchange.attempts, this.#context.random));
-  }
-
-  /** Takes a place in the upstream's retry budget. */
-  #takeRetry(exchange: Exchange): boolean {
-    const { retries } = exchange.plan.route!.upstream!;
-    if (!exchange.budget!.tryTake(retries)) return false;
-    exchange.retries++;
-    return true;
   }
 
   #again(exchange: Exchange, failed: Attempt["endpoint"], delay: number): void {
@@ -283,8 +275,9 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
 
   onResponseHead(exchange: Exchange, head: ResponseHead): void {
     const attempt = exchange.attempt!;
-    const wait = retryAfterAnswer(exchange, head, exchange.plan.route!.upstream!.retries);
-    if (wait >= 0 && this.#takeRetry(exchange)) {
+    const { retries } = exchange.plan.route!.upstream!;
+    const wait = retryAfterAnswer(exchange, head, retries);
+    if (wait >= 0 && takeRetry(exchange, retries)) {
       attempt.abort();
       const delay = Math.max(wait, backoff(exchange.attempts, this.#context.random), 1);
       return this.#again(exchange, attempt.endpoint, delay);

@@ -28,7 +28,7 @@ export interface SceneOptions extends ProxyOptions {
 }
 
 /** No single step of a scene takes longer than this; a scene that hangs says so soon, in milliseconds. */
-const HANGS_AFTER = 10_000;
+const HANGS_AFTER = 30_000;
 
 /** Defines a test that plays in a scene. */
 export function scene(

@@ -39,7 +39,9 @@ export class Wire {
   received = 0;
   /** Bytes of `pour` that the system has taken. */
   poured = 0;
-  #buffer: Buffer = Buffer.alloc(0);
+  /** What was not read; joined when somebody looks at it, not for every piece of a large body. */
+  #pieces: Buffer[] = [];
+  #size = 0;
   #ending: Ending | null = null;
   #waiter: (() => void) | null = null;
 
@@ -58,7 +60,8 @@ export class Wire {
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
     socket.on("data", (bytes: Buffer) => {
       this.received += bytes.length;
-      this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
+      this.#pieces.push(bytes);
+      this.#size += bytes.length;
       this.#wake();
     });
   }
@@ -125,7 +128,7 @@ export class Wire {
 
   /** Exactly `length` bytes. Fails if the connection ends before. */
   async read(length: number): Promise<Buffer> {
-    await this.#until(() => this.#buffer.length >= length, `${length} bytes`);
+    await this.#until(() => this.#size >= length, `${length} bytes`);
     return this.#take(length);
   }
 
@@ -133,7 +136,7 @@ export class Wire {
   async readThrough(mark: string): Promise<string> {
     let at = -1;
     await this.#until(
-      () => (at = this.#buffer.indexOf(mark, 0, "latin1")) >= 0,
+      () => (at = this.#unread().indexOf(mark, 0, "latin1")) >= 0,
       JSON.stringify(mark),
     );
     return this.#take(at + mark.length).toString("latin1");
@@ -142,12 +145,12 @@ export class Wire {
   /** Everything until the other side ends, and how it did. */
   async readToEnd(): Promise<{ bytes: Buffer; ending: Ending }> {
     const ending = await this.ended;
-    return { bytes: this.#take(this.#buffer.length), ending };
+    return { bytes: this.#take(this.#size), ending };
   }
 
   /** What has arrived and was not read. */
   pending(): string {
-    return this.#buffer.toString("latin1");
+    return this.#unread().toString("latin1");
   }
 
   /** A start line with its fields; the body is left where it is. */
@@ -219,9 +222,15 @@ export class Wire {
   }
 
   #take(length: number): Buffer {
-    const bytes = this.#buffer.subarray(0, length);
-    this.#buffer = this.#buffer.subarray(length);
-    return bytes;
+    const unread = this.#unread();
+    this.#pieces = [unread.subarray(length)];
+    this.#size -= length;
+    return unread.subarray(0, length);
+  }
+
+  #unread(): Buffer {
+    if (this.#pieces.length !== 1) this.#pieces = [Buffer.concat(this.#pieces)];
+    return this.#pieces[0]!;
   }
 
   async #until(holds: () => boolean, what: string): Promise<void> {

@@ -1,15 +1,30 @@
-import { headerName, message, oneOrMany, text, z } from "#sdk/config.ts";
+import { compileRegex } from "#core/regex/regex.ts";
+import { headerName, message, oneOrMany, type Parsed, text, z } from "#sdk/config.ts";
 import type { HostPattern, ParsedMatch, PathPattern, ValueTest } from "#model/match.ts";
 import type { MatchInput, OneOrMany, ValueTestInput } from "../input.ts";
 import { parseHostPattern, parsePathPattern, parseShortMatch } from "../match-grammar.ts";
 import { cidr } from "./scalars.ts";
 
-/** Only that there is one: the expressions are compiled, and refused if bad, by `control/compile`. */
-const regex = z
-  .string()
-  .min(1)
-  .max(1000)
-  .describe("A regular expression in RE2 syntax, which runs in linear time.");
+/** Longest expression, in characters. */
+const LONGEST_REGEX = 1000;
+
+const regex = text(parseRegex, {
+  expected: "a regular expression",
+  example: "^/v[0-9]+/",
+}).describe("A regular expression in RE2 syntax, which runs in linear time.");
+
+/** The expression as written; workers compile it themselves. */
+function parseRegex(source: string): Parsed<string> {
+  if (source === "") {
+    return { ok: false, message: "the expression is empty", hint: "it would match everything" };
+  }
+  if (source.length > LONGEST_REGEX) {
+    const message = `a regular expression has at most ${LONGEST_REGEX} characters`;
+    return { ok: false, message, hint: "split it over several routes" };
+  }
+  const compiled = compileRegex(source);
+  return compiled.ok ? { ok: true, value: source } : compiled;
+}
 
 const host: z.ZodType<HostPattern, string> = text(parseHostPattern, {
   expected: "a host",

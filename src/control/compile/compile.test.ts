@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { MetricsTable } from "#model/shared/metrics-table.ts";
-import { compileYaml, diagnosticsOf, smallSlots, snapshotOf } from "./compile.fixture.ts";
+import { compileYaml, smallSlots, snapshotOf } from "./compile.fixture.ts";
 
 const BASE = `
 upstreams:
@@ -148,34 +148,5 @@ describe("compile", () => {
 
   it("names no module when no filter is a function", async () => {
     assert.equal((await snapshotOf(BASE, { module: "file:///sluice.config.ts" })).module, null);
-  });
-});
-
-describe("compile: regular expressions", () => {
-  it("are all checked, each error where the expression stands", async () => {
-    const diagnostics = await diagnosticsOf(`
-upstreams: { web: ":3000" }
-routes:
-  - match: { path: { regex: "(" } }
-    to: web
-  - match: { path: [/a, { regex: "a**" }], headers: { x-a: { regex: "(?=a)" } } }
-    to: web
-  - match:
-      - /b
-      - query:
-          q: { regex: "[" }
-    to: web
-  - match: { path: { regex: "^/v[0-9]+/" } }
-    to: web
-`);
-    assert.deepEqual(
-      diagnostics.map(({ severity, line, path }) => [severity, line, path]),
-      [
-        ["error", 4, "routes[0].match.path.regex"],
-        ["error", 6, "routes[1].match.path[1].regex"],
-        ["error", 6, "routes[1].match.headers.x-a.regex"],
-        ["error", 11, "routes[2].match[1].query.q.regex"],
-      ],
-    );
   });
 });

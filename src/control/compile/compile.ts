@@ -10,7 +10,6 @@ import { EndpointTable } from "#model/shared/endpoint-table.ts";
 import { MetricsTable } from "#model/shared/metrics-table.ts";
 import type { ModuleData, RouteData, SnapshotData, UpstreamData } from "#model/snapshot.ts";
 import { hashOf } from "./hash.ts";
-import { checkRegexes } from "./regexes.ts";
 import { compileRoutes, hasInlineFilter, type UnplacedRoute } from "./routes.ts";
 import { findShadowed } from "./shadowed.ts";
 import type { SlotAllocator } from "./slots.ts";
@@ -62,8 +61,6 @@ export type Compiled =
 /** Compiles a configuration. The rows that it takes are its own until `retain` says otherwise. */
 export function compile(config: Config, options: CompileOptions): Compiled {
   const { sources, slots } = options;
-  const errors = checkRegexes(config, sources);
-  if (errors.length > 0) return { ok: false, diagnostics: sortDiagnostics(errors) };
   const upstreams = config.upstreams.map((upstream) => compileUpstream(upstream, config));
   const placed = placeUpstreams(upstreams, slots.endpoints);
   if (placed === null) return { ok: false, diagnostics: [tooManyEndpoints(sources)] };

@@ -76,6 +76,13 @@ export function retryAfterAnswer(
   return wait > RETRY_AFTER_LONGEST ? -1 : wait;
 }
 
+/** Takes a place in the upstream's retry budget; the exchange gives it back when it ends. */
+export function takeRetry(exchange: Exchange, config: RetryData): boolean {
+  if (exchange.budget === null || !exchange.budget.tryTake(config)) return false;
+  exchange.retries++;
+  return true;
+}
+
 /** Full jitter: anything between nothing and a step that doubles, milliseconds. */
 export function backoff(attempts: number, random: Random): number {
   return random.next() * Math.min(BACKOFF_LONGEST, BACKOFF_FIRST * 2 ** (attempts - 1));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { FAILURE_CODES, FAILURES } from "#core/errors.ts";
+import type { FAILURES } from "#core/errors.ts";
+import { FAILURE_CODES } from "#core/errors.ts";
 import { HeaderList } from "#core/http/header-list.ts";
 import { failureReply, filterReply, type LocalReply } from "./local-reply.ts";
 

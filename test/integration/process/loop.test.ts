@@ -16,7 +16,9 @@ function startAt(t: TestContext, path: string, to: string): Promise<Sluice> {
 
 function exchangesOf(sluice: Sluice): Record<string, unknown>[] {
   const lines = sluice.stdout().split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+  return lines
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 for (const [title, instances] of [

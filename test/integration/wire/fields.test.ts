@@ -69,7 +69,21 @@ scene("fields of the connection do not pass to the client", {}, async (stage) =>
   const final = await client.readResponse();
   assert.deepEqual(
     final.fields.map(([name]) => name),
-    ["Set-Cookie", "Set-Cookie", "Via", "Content-Length"],
+    ["Set-Cookie", "Set-Cookie", "Via", "Date", "Content-Length"],
+  );
+});
+
+scene("an answer's own Date passes, and one without gets one", {}, async (stage) => {
+  const { client, backend } = await stage.exchange(get("/1"));
+  await backend.readHead();
+  backend.send(response("200 OK", "", "Date: Tue, 15 Nov 1994 08:12:31 GMT"));
+  assert.equal(valueOf(await client.readResponse(), "date"), "Tue, 15 Nov 1994 08:12:31 GMT");
+  client.send(get("/2"));
+  await backend.readHead();
+  backend.send(response("200 OK"));
+  assert.match(
+    valueOf(await client.readResponse(), "date") ?? "",
+    /^\w{3}, \d{2} \w{3} \d{4} .* GMT$/,
   );
 });
 
