@@ -134,14 +134,16 @@ describe("a connection that was used", () => {
     bytes: string,
     check: (open: number, idle: number) => void,
   ): Promise<void> => {
-    await play({}, (stage) => {
-      const client = stage.client(GET);
-      stage.backends[0]!.send(bytes);
-      stage.run();
-      assert.match(client.text, /^HTTP\/1.1 \d/);
-      assert.ok(!client.text.includes("smuggled"));
-      check(stage.proxy.endpoints.connections(0), stage.proxy.endpoints.idle(0));
-    });
+    for (let seed = 1; seed <= 10; seed++) {
+      await play({ seed }, (stage) => {
+        const client = stage.client(GET);
+        stage.backends[0]!.send(bytes);
+        stage.run();
+        assert.match(client.text, /^HTTP\/1.1 \d/);
+        assert.ok(!client.text.includes("smuggled"));
+        check(stage.proxy.endpoints.connections(0), stage.proxy.endpoints.idle(0));
+      });
+    }
   };
   const kept = (open: number, idle: number): void => assert.deepEqual([open, idle], [1, 1]);
   const closed = (open: number, idle: number): void => assert.deepEqual([open, idle], [0, 0]);
@@ -183,14 +185,13 @@ describe("a connection that was used", () => {
   });
 
   it("is not given to a request if it is known to be dead, so that no request is lost to it", async () => {
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= 100; seed++) {
       await play({ ...answering, seed }, (stage) => {
         const client = stage.client(GET);
         stage.backends[0]!.connection!.abort();
         client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
         stage.run();
-        // What is on its way in opposite directions cannot be told apart; whatever is known is heeded.
-        assert.match(client.text, /^HTTP\/1.1 200 [^]*HTTP\/1.1 (?:200|502) /);
+        assert.match(client.text, /^HTTP\/1.1 200 [^]*HTTP\/1.1 200 /);
       });
     }
   });

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as net from "node:net";
 import { Buffer } from "node:buffer";
+import { basename } from "node:path";
 import { type ListenAddress, temporaryPath } from "./address.ts";
 
 /** State of a listening socket in `/proc/net/tcp`. */
@@ -24,7 +25,8 @@ export function describeOwner(address: ListenAddress): string | null {
   if (owned === null) return null;
   const pid = findProcess(owned.inode);
   if (pid === null) return owned.user === null ? null : `a process of user ${owned.user}`;
-  const name = readText(`/proc/${pid}/comm`).trim();
+  // The program rather than `comm`, which is the name of a thread: that of Node.js is "MainThread".
+  const name = basename(readLink(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ""));
   return name === "" ? `process ${pid}` : `${name} (process ${pid})`;
 }
 

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { createServer, get } from "node:http";
 import { createServer as createSocketServer, type AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 
 import { startBackend } from "../../harness/app.ts";
@@ -116,7 +116,10 @@ describe("listening", () => {
       args: ["--to", ":1", "--listen", `127.0.0.1:${taken}`],
     });
     assert.equal(code, 1);
-    const owner = process.platform === "linux" ? `process ${process.pid}` : "another process";
+    const owner =
+      process.platform === "linux"
+        ? `${basename(realpathSync(process.execPath))} \\(process ${process.pid}\\)`
+        : "another process";
     assert.match(stderr, new RegExp(`127\\.0\\.0\\.1:${taken} is in use by .*${owner}`));
   });
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import type { Agent} from "node:http";
+import type { Agent } from "node:http";
 import { get, type IncomingHttpHeaders } from "node:http";
 import { setTimeout } from "node:timers/promises";
 
