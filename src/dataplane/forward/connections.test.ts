@@ -30,6 +30,17 @@ describe("an endpoint with several addresses", () => {
     });
   });
 
+  it("fails with what says most: that nothing listens at one, not that there is no way to another", async () => {
+    const addresses = [NOWHERE, { ...NOWHERE, port: 2 }];
+    await play({ addresses, retries: { attempts: 0 } }, (stage) => {
+      stage.network.behave(addresses[1]!, {
+        refuse: { code: "unreachable", detail: "ENETUNREACH" },
+      });
+      assert.match(stage.client(GET).text, /^HTTP\/1.1 502 /);
+      assert.equal(stage.proxy.records[0]!.failure, "connect_refused");
+    });
+  });
+
   it("fails when the time for all of them is over, and leaves nothing when the client leaves before", async () => {
     const retries = { attempts: 0 };
     const addresses = [NOWHERE, { ...NOWHERE, port: 2 }, { ...NOWHERE, port: 3 }];

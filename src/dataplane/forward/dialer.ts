@@ -34,6 +34,8 @@ export class Dialer implements ConnectionHandler, TimerOwner {
   #next = 0;
   #open: Connection[] = [];
   #over = false;
+  /** What will be reported if no address answers. */
+  #fault: TransportFailure | null = null;
 
   /** @param timeout milliseconds for all addresses together */
   constructor(
@@ -79,11 +81,13 @@ export class Dialer implements ConnectionHandler, TimerOwner {
   onClose(connection: Connection, fault: TransportFailure | null): void {
     if (this.#over) return;
     this.#open = this.#open.filter((open) => open !== connection);
+    // "Nothing listens" says more than "no route", which a family of addresses that is not in use gives.
+    if (this.#fault?.code !== "refused") this.#fault = fault;
     const timedOut = fault !== null && fault.code === "connect-timeout";
     if (!timedOut && this.#next < this.#addresses.length) return this.#tryNext();
     if (this.#open.length > 0) return;
     this.#finish(null);
-    this.#user.onDialFailed(connectFailure(fault));
+    this.#user.onDialFailed(connectFailure(this.#fault));
   }
 
   #finish(keep: Connection | null): void {
