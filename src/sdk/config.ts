@@ -139,10 +139,7 @@ export function oneOrMany<Output, Input>(
   options: { readonly empty?: boolean } = {},
 ): z.ZodType<Output[], Input | readonly Input[]> {
   const list = z.array(item).min(options.empty === true ? 0 : 1);
-  return z.union([item.transform((value) => [value]), list]) as z.ZodType<
-    Output[],
-    Input | readonly Input[]
-  >;
+  return z.union([item.transform((value) => [value]), list]);
 }
 
 /** How messages name a value: `a string`, `the number 5`, `nothing`. */
