@@ -33,7 +33,6 @@ export type FailureCode =
   | "request_head_too_large"
   | "request_body_too_large"
   | "request_body_malformed"
-  | "request_body_truncated"
   | "request_head_timeout"
   | "request_body_timeout"
   | "method_not_allowed"
@@ -48,7 +47,7 @@ export type FailureCode =
   | "filter_failed"
   | "internal_error"
   | "shutting_down"
-  | "worker_lost"
+  | "drain_expired"
   | "upstream_unresolved"
   | "no_endpoint"
   | "queue_full"
@@ -139,13 +138,6 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "info",
     "http_request_error",
     "The request's chunked body or its trailers are not well-formed.",
-  ),
-  request_body_truncated: row(
-    400,
-    "downstream",
-    "info",
-    "http_request_error",
-    "The client ended the connection before its request was complete.",
   ),
   request_head_timeout: row(
     408,
@@ -247,12 +239,12 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "proxy_internal_response",
     "The proxy is being stopped.",
   ),
-  worker_lost: row(
+  drain_expired: row(
     0,
     "internal",
-    "error",
-    "proxy_internal_error",
-    "The worker that held this connection ended.",
+    "warn",
+    "connection_terminated",
+    "The proxy was stopped and the exchange had not ended when its time was over (timeouts.drain).",
   ),
 
   // ── choosing and reaching a backend ───────────────────────────────────────────────────────────────

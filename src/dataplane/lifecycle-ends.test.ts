@@ -221,6 +221,8 @@ describe("a drain", () => {
       assert.equal(waits.closed, false);
       stage.network.advance(1);
       assert.ok(client.ended && backend.closed && waits.closed);
+      const failures = stage.proxy.records.map(({ failure }) => failure);
+      assert.equal(failures.filter((one) => one === "drain_expired").length, 1);
       assert.equal(stage.proxy.worker.totals().tunnels, 1);
       stage.network.advance(1000);
       await stage.turns();
@@ -255,7 +257,10 @@ describe("a drain", () => {
       assert.ok(state.ended && clients.every((client) => client.closed));
       never.resolve(CONTINUE);
       await stage.turns();
-      assert.equal(stage.proxy.records.length, 3);
+      assert.deepEqual(
+        stage.proxy.records.map(({ failure }) => failure),
+        ["drain_expired", "drain_expired", "drain_expired"],
+      );
       assert.equal(stage.proxy.endpoints.pending(0), 0);
       assert.equal(stage.proxy.endpoints.connections(0), 0);
       assert.equal(stage.network.timers.size, 0);

@@ -112,8 +112,12 @@ export class Http1Connection
     else this.#keepAlive = false;
   }
 
-  /** Cuts it, whatever is under way. */
+  /** The time for a drain is over: cuts it, whatever is under way. */
   destroy(): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    this.#reading = "over";
+    if (exchange !== null) this.#owner.onClientGone(exchange, "drain_expired", "");
     this.#connection.abort();
   }
 
