@@ -8,6 +8,7 @@ import { EventEmitter } from "node:events";
 import { availableParallelism, totalmem } from "node:os";
 
 import type { ConfigOrigin } from "#config/load.ts";
+import { changedSettings, inUse } from "#config/settings.ts";
 import type { Config } from "#config/types.ts";
 import { announce } from "#control/announce.ts";
 import { Applier } from "#control/apply/apply.ts";
@@ -65,6 +66,8 @@ const HEAP = { least: 256, most: 4096 };
 /** Everything that exists only while the app listens. */
 interface Running {
   readonly tables: SharedTables;
+  /** `workers` as it was at the start: it cannot change any more. */
+  readonly workers: Config["workers"];
   readonly listeners: ListenerSet;
   readonly pool: WorkerPool;
   readonly discovery: Discovery;
@@ -165,15 +168,21 @@ export class App extends EventEmitter<ProxyEvents> {
    */
   reload(source?: ConfigSource): Promise<ReloadResult> {
     return this.#queue.submit(source === undefined ? "again" : null, async () => {
+      const before = this.config;
       const result = await this.#reload(source === undefined ? this.#origin : originOf(source));
-      this.#observer.counters.lastReloadSuccessful = result.ok;
+      const { counters } = this.#observer;
+      const repaired = result.ok && !counters.lastReloadSuccessful;
+      counters.lastReloadSuccessful = result.ok;
       if (!result.ok) {
-        this.#observer.counters.reloadsRefused++;
+        counters.reloadsRefused++;
         const message = `the old configuration stays in use: ${result.reason}`;
         this.say("error", "reload_refused", message);
       } else if (!result.unchanged) {
-        this.#observer.counters.reloadsApplied++;
-        this.say("info", "reloaded", `configuration ${result.generation} is in use`);
+        counters.reloadsApplied++;
+        this.say("info", "reloaded", inUse(result.generation, before, this.config));
+      } else if (repaired) {
+        const message = "the configuration is as it was before; it stays in use";
+        this.say("info", "reload_repaired", message);
       }
       this.emit("reload", result);
       return result;
@@ -225,12 +234,13 @@ export class App extends EventEmitter<ProxyEvents> {
     if (!read.ok) return { ok: false, reason: read.text };
 
     let unchanged = false;
+    let warnings = read.text;
     if (running !== null) {
       const applied = await running.applier.apply(read.snapshot);
       this.#rows.retain(applied.ok ? read.keys : this.#read.keys);
       if (!applied.ok) return applied;
-      unchanged = applied.unchanged;
-      await this.#adapt(read.config);
+      unchanged = applied.unchanged && changedSettings(this.#read.config, read.config).length === 0;
+      warnings += await this.#adapt(running, read.config);
     }
     this.#origin = origin;
     this.#read = read;
@@ -238,17 +248,17 @@ export class App extends EventEmitter<ProxyEvents> {
       ok: true,
       generation: running?.applier.current?.generation ?? read.snapshot.generation,
       unchanged,
-      warnings: read.text,
+      warnings,
     };
   }
 
-  /** What of a configuration concerns the control thread alone. */
-  async #adapt(next: Config): Promise<void> {
-    if (next.workers !== this.#read.config.workers) {
-      const message = "another number of workers takes effect at the next start";
-      this.say("warn", "needs_restart", message);
-    }
+  /** What of a configuration concerns the control thread alone. @returns warnings, as lines */
+  async #adapt(running: Running, next: Config): Promise<string> {
     await this.#observer.adapt(next);
+    if (next.workers === running.workers) return "";
+    const message = "another number of `workers` takes effect at the next start";
+    this.say("warn", "needs_restart", message);
+    return `warning: ${message}\n`;
   }
 
   async #close(delay: number, drain: number): Promise<void> {
@@ -325,7 +335,8 @@ export class App extends EventEmitter<ProxyEvents> {
       onChange: () => void this.reload(),
       log: (level, message, fields) => this.say(level, "file_watch", message, fields),
     });
-    return { tables, listeners, pool, discovery, health, applier, watch };
+    const { workers } = this.config;
+    return { tables, workers, listeners, pool, discovery, health, applier, watch };
   }
 
   #workers(listeners: ListenerSet): number {

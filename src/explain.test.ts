@@ -193,6 +193,36 @@ describe("explain", () => {
       headers: [["host", "Example.com:8080"]],
     });
     assert.equal(hosted.chosen?.name, "api");
+    assert.deepEqual(hosted.notes, []);
+  });
+
+  it("assumes the first listener for a path alone, and says so", async () => {
+    const hosts = [
+      ["", "127.0.0.1:8080"],
+      ['listen: ["127.0.0.1:8081", ":9000"]', "127.0.0.1:8081"],
+      ['listen: "[::1]:8081"', "[::1]:8081"],
+      ['listen: ":80"', "127.0.0.1"],
+      ['listen: "unix:/run/sluice.sock"', "localhost"],
+    ] as const;
+    for (const [listen, host] of hosts) {
+      const { request, chosen, notes } = await explained(`${listen}${CONFIG}`, { url: "/nope" });
+      assert.equal(request.authority, host);
+      assert.equal(chosen?.name, "all");
+      assert.deepEqual(notes, [`no host was given: assumed ${host}, from the first listener`]);
+    }
+    const empty = await explained(CONFIG, { url: "/nope", headers: [["host", ""]] });
+    assert.deepEqual([empty.request.authority, empty.notes], ["", []]);
+  });
+
+  it("promises backends no https, since there is no listener with TLS", async () => {
+    for (const url of ["https://a.test/", "wss://a.test/"]) {
+      const { forwarding, notes } = await explained(CONFIG, { url });
+      const after = (name: string): readonly string[] | undefined =>
+        forwarding?.edits.find(({ what }) => what === `header ${name}`)?.after;
+      assert.deepEqual(after("x-forwarded-proto"), ["http"]);
+      assert.deepEqual(after("x-forwarded-port"), ["80"]);
+      assert.match(notes.join("\n"), /TLS, which is not part of this version$/);
+    }
   });
 });
 
@@ -237,6 +267,20 @@ describe("explain: text", () => {
     assert.match(text, /timeout {3}responseIdle 2m \(default\)$/m);
     assert.match(text, /endpoint {2}http:\/\/127\.0\.0\.1:9002, weight 2/);
     assert.doesNotMatch(text, /\u001b/);
+  });
+
+  it("says of a filter for responses that its work is not shown, and forwards", async () => {
+    const config = CONFIG.replace("- counts: {}", "- marks: {}");
+    const text = renderExplanation(await explained(config, { url: "http://example.com/api/x" }));
+    assert.match(text, /marks: changes the response \(not shown: there is no response here\)/);
+    assert.match(text, /^forwarded to api/m);
+  });
+
+  it("does not send those who ask it to itself when no route matches", async () => {
+    const config = CONFIG.replace("match: /*", "match: /all/*");
+    const text = renderExplanation(await explained(config, { url: "/nope" }));
+    assert.match(text, /^ {2}no host was given: assumed 127\.0\.0\.1:8080/m);
+    assert.match(text, /^ {2}No route of the configuration matches this host and path\.$/m);
   });
 
   it("counts the routes that do not match beyond the first ones", async () => {

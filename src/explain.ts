@@ -21,7 +21,13 @@ import { LinkError } from "#link/filters.ts";
 import { link } from "#link/link.ts";
 import type { SnapshotData, UpstreamTimeouts } from "#model/snapshot.ts";
 import type { FilterKind } from "#sdk/filter.ts";
-import { type Edit, type FilterEffects, ownEdits, runFilters } from "#explain/effects.ts";
+import {
+  type Edit,
+  type FilterEffects,
+  type FilterResult,
+  ownEdits,
+  runFilters,
+} from "#explain/effects.ts";
 import { explainRoutes, type RouteResult } from "#explain/matchers.ts";
 import { type DescribedRequest, type ReadyRequest, readRequest } from "#explain/request.ts";
 
@@ -87,6 +93,8 @@ export interface Explanation {
     /** The client's address by the trusted-proxy rule. */
     readonly client: string;
   };
+  /** What had to be assumed of the request, in a sentence each. */
+  readonly notes: readonly string[];
   /** What it was routed by. */
   readonly hostname: string;
   readonly path: string;
@@ -117,7 +125,7 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
     if (!(error instanceof LinkError)) throw error;
     return { ok: false, message: error.message, hint: `look at \`${error.place}\`` };
   }
-  const read = readRequest(input.request, snapshot.trustedProxies);
+  const read = readRequest(input.request, snapshot.trustedProxies, data.listeners);
   if (!read.ok) return read;
   const request = read.value;
   const { head, clientIp } = request;
@@ -139,16 +147,17 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
       ? { dropped: [], filters: [], answer: null }
       : await runFilters(chosen, request, plan);
   const isSent =
-    effects.answer === null &&
-    effects.filters.every(({ outcome }) => outcome === "ran" || outcome === "would run");
+    effects.answer === null && effects.filters.every(({ outcome }) => PASSING.has(outcome));
   return {
     ok: true,
     value: {
       request: { ...input.request, ...received },
+      notes: request.notes,
       hostname: plan.hostname,
       path: plan.path,
       params: Object.fromEntries(plan.params),
-      fault: code === null ? null : { code, ...FAILURES[code] },
+      fault:
+        code === null ? null : { code, status: FAILURES[code].status, sentence: sentenceOf(code) },
       readings,
       routes,
       chosen,
@@ -159,6 +168,18 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
           : null,
     },
   };
+}
+
+/** Outcomes of filters with which a request goes on. */
+const PASSING: ReadonlySet<FilterResult["outcome"]> = new Set([
+  "ran",
+  "would run",
+  "response only",
+]);
+
+/** As on the page that the client gets, which may refer to `explain`: that would lead in a circle here. */
+function sentenceOf(code: FailureCode): string {
+  return FAILURES[code].sentence.replace("; `sluice explain` shows why", "");
 }
 
 function located(result: RouteResult, sources: SourceMap): ExplainedRoute {

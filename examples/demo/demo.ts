@@ -12,6 +12,9 @@ import { type Backend, startApi, startApp } from "./backends.ts";
 const port = process.env["DEMO_PORT"] ?? "8080";
 const address = `http://localhost:${port}`;
 
+/** Longest that the proxy may take to end after Ctrl-C, milliseconds. */
+const ENDS_WITHIN = 10_000;
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -33,11 +36,12 @@ async function main(): Promise<number> {
   void ended.then(() => over.abort());
   const ready = await answers(over.signal);
   if (ready) console.log(welcome(backends));
-  await Promise.race([ended, asked]);
+  const wanted = await Promise.race([ended.then(() => null), asked]);
   // Open streams would keep the proxy from ending; with the backends gone they end.
   await Promise.all(backends.map((backend) => backend.close()));
   const [code, signal] = await ended;
-  if (code === 0) return 0;
+  // Whoever sent SIGTERM to all processes at once has told the proxy twice: it ends at once, as asked.
+  if (code === 0 || (wanted === "SIGTERM" && code === 143)) return 0;
   return fail(`sluice ended with ${signal ?? `code ${code}`}`);
 }
 
@@ -56,17 +60,21 @@ function startSluice([app1, app2, api]: readonly Backend[]): ChildProcess {
   });
 }
 
-/** Resolves when somebody wants the demo to end, who is then told to the proxy. */
-async function stopRequested(sluice: ChildProcess): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      // A terminal sends Ctrl-C to the proxy as well; once is enough.
-      if (signal !== "SIGINT" || !process.stdin.isTTY) sluice.kill("SIGTERM");
-      resolve();
+/** Resolves when somebody wants the demo to end, and sees to it that the proxy knows. */
+async function stopRequested(sluice: ChildProcess): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      sluice.kill("SIGTERM");
+      resolve(signal);
     });
   }
-  await promise;
+  process.on("SIGINT", () => {
+    // Ctrl-C goes to the proxy as well, for which a second signal would mean to end at once.
+    setTimeout(() => sluice.kill("SIGTERM"), ENDS_WITHIN).unref();
+    resolve("SIGINT");
+  });
+  return promise;
 }
 
 /** Why the port cannot be listened on; null if it can. */

@@ -16,6 +16,7 @@ function bench(t: TestContext) {
     out: (text) => (said.out += text),
     err: (text) => (said.err += text),
     interactive: false,
+    attended: false,
     color: false,
     environment: { XDG_RUNTIME_DIR: directory },
     directory,
@@ -45,8 +46,12 @@ test("without anything to do it says what there is to do", async (t) => {
 });
 
 test("help shows the commands and examples", async (t) => {
-  const { code, out } = await bench(t).sluice("--help");
+  const { sluice } = bench(t);
+  const { code, out } = await sluice("--help");
   assert.equal(code, 0);
+  assert.equal((await sluice("help")).out, out);
+  assert.doesNotMatch(out, /--domain/);
+  assert.match((await sluice("help", "explain")).out, /^Usage: sluice explain/);
   for (const command of ["run", "check", "explain", "reload", "init", "version"]) {
     assert.match(out, new RegExp(`^  ${command} `, "m"));
   }
@@ -125,6 +130,8 @@ test("reload without a running instance says how to start one", async (t) => {
   const none = await sluice("reload");
   assert.equal(none.code, 1);
   assert.match(none.err, /sluice run -c/);
+  const short = await sluice("reload", "--listen", ":9999");
+  assert.match(short.err, /`sluice --to \S+ --listen :9999`/);
 });
 
 test("a configuration that is wrong does not start", async (t) => {

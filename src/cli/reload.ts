@@ -16,9 +16,11 @@ export async function reload(terminal: Terminal, options: SourceOptions): Promis
   }
   const answer = await askControl(controlPath(controlPlace(terminal), name), { command: "reload" });
   if (answer === null) {
-    terminal.err(
-      `no instance of ${name} is running (of this user): start one with \`sluice run -c ${name}\`\n`,
-    );
+    const start =
+      options.to === undefined && options.listen === undefined
+        ? `sluice run -c ${name}`
+        : shortCommand(options);
+    terminal.err(`no instance of ${name} is running (of this user): start one with \`${start}\`\n`);
     return 1;
   }
   if (answer.ok) {
@@ -27,4 +29,12 @@ export async function reload(terminal: Terminal, options: SourceOptions): Promis
   }
   terminal.err(`${answer.message.trimEnd()}\nthe old configuration stays in use\n`);
   return 1;
+}
+
+function shortCommand({ to = ["http://localhost:3000"], listen = [] }: SourceOptions): string {
+  const words = [
+    ...to.flatMap((url) => ["--to", url]),
+    ...listen.flatMap((at) => ["--listen", at]),
+  ];
+  return ["sluice", ...words].join(" ");
 }

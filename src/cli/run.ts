@@ -2,6 +2,7 @@
 
 import { tmpdir } from "node:os";
 
+import { inUse } from "#config/settings.ts";
 import { ConfigError, type Proxy, createProxy } from "#index.ts";
 import {
   type ControlAnswer,
@@ -22,14 +23,22 @@ export async function run(terminal: Terminal, options: SourceOptions): Promise<n
 
   const ended = Promise.withResolvers<number>();
   const stop = (delay: number): void => {
-    proxy.close({ delay }).then(() => ended.resolve(0), ended.reject);
+    if (delay > 0) {
+      const message = `waiting ${delay / 1000} s for load balancers to notice (timeouts.stopDelay)`;
+      proxy.say("info", "stop_delay", message);
+    }
+    proxy.close({ delay }).then(() => {
+      proxy.say("info", "stopped", "stopped");
+      ended.resolve(0);
+    }, ended.reject);
   };
   proxy.on("error", () => ended.resolve(1));
   const removeHandlers = onSignals({
+    hangupStops: terminal.attended,
     stop: (signal) => {
       proxy.say("info", "stopping", `${signal}: finishing what is under way`);
       // A person at the keyboard has no load balancer that first has to notice.
-      stop(signal === "SIGINT" ? 0 : proxy.stopDelay);
+      stop(signal === "SIGTERM" ? proxy.stopDelay : 0);
     },
     reload: () => void proxy.reload(),
     abort: (code) => process.exit(code),
@@ -83,11 +92,12 @@ async function openControl(
   const handle = async ({ command }: ControlRequest): Promise<ControlAnswer> => {
     switch (command) {
       case "reload": {
+        const before = proxy.config;
         const result = await proxy.reload();
         if (!result.ok) return { ok: false, message: result.reason };
         const message = result.unchanged
-          ? "nothing has changed"
-          : `configuration ${result.generation} is in use`;
+          ? `nothing to do: configuration ${result.generation}, which is in use already, says the same`
+          : inUse(result.generation, before, proxy.config);
         return { ok: true, message: `${result.warnings}${message}` };
       }
       case "status": {

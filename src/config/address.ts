@@ -23,6 +23,12 @@ export function parseListenAddress(text: string): Parsed<ListenConfig> {
     return { ok: true, value: { address: { kind: "unix", path: path.value }, text } };
   }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[0];
+  if (scheme?.toLowerCase() === "https://") {
+    return failure(
+      "TLS is not part of this version yet",
+      "let something in front of the proxy terminate TLS for now",
+    );
+  }
   if (scheme !== undefined) {
     return failure(`a listen address has no scheme`, `write \`${text.slice(scheme.length)}\``);
   }

@@ -291,7 +291,7 @@ test("load: nothing to proxy is an error", async (t) => {
     assert.ok(!result.ok, text);
     assert.match(
       result.diagnostics[0]?.message ?? "",
-      /nothing would be proxied|got nothing/,
+      /nothing would be proxied|got nothing|the file is empty/,
       text,
     );
   }
@@ -448,5 +448,29 @@ routes:
       ["error", 11, "routes[2].match[1].query.r.regex"],
       ["error", 15, "routes[4].match.path.regex"],
     ],
+  );
+});
+
+test("load: a path without its slash is a host, which is warned about", async (t) => {
+  const result = await loadText(
+    t,
+    "upstreams: { a: 1 }\nroutes:\n  - { match: [api/*, localhost/*, /api/*, b.c/*, web], to: a }\n",
+  );
+  assert.ok(result.ok);
+  assert.deepEqual(
+    result.warnings.map(({ path, hint }) => [path, hint]),
+    [["routes[0].match[0]", "did you mean `/api/*`?"]],
+  );
+});
+
+test("load: what a later version will know is not called unknown", async (t) => {
+  const result = await loadText(
+    t,
+    "cache: {}\nupstreams: { a: 1 }\nroutes:\n  - { match: /*, use: [{ rateLimit: 1 }], to: a }\n",
+  );
+  assert.ok(!result.ok);
+  assert.deepEqual(
+    result.diagnostics.map(({ message }) => message),
+    ["`cache` is not part of this version yet", "`rateLimit` is not part of this version yet"],
   );
 });

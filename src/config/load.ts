@@ -96,7 +96,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   if (config !== undefined && !diagnostics.some((one) => one.severity === "error")) {
     const warnings = sortDiagnostics([
       ...diagnostics,
-      ...safetyWarnings(config, options.filters, sources),
+      ...safetyWarnings(config, raw, options.filters, sources),
     ]);
     return { ok: true, config, sources, files, warnings, module: source.module };
   }

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { renderDiagnostics } from "./diagnostic.ts";
 import { loadConfig } from "./load.ts";
-import { DEFAULT_FILES, findConfig } from "./read.ts";
+import { DEFAULT_FILES, displayName, findConfig } from "./read.ts";
 import { folder, optionsFor } from "./testing/stand-ins.ts";
 
 test("read: without a name the first of the known files is taken, in the documented order", async (t) => {
@@ -32,7 +32,21 @@ test("read: a file that is not there suggests the one that is", async (t) => {
     await problem(directory, "proxi.yaml"),
     /does not exist.*did you mean `proxy\.yaml`/s,
   );
-  assert.match(await problem(directory, "other.yaml"), /`other\.yaml` does not exist/);
+  assert.match(
+    await problem(directory, "other.yaml"),
+    /`other\.yaml` does not exist.*sluice init/s,
+  );
+});
+
+test("read: an empty file and a folder say what is missing", async (t) => {
+  const directory = await folder(t, { "sluice.yaml": "# soon\n\n" });
+  assert.match(await problem(directory, undefined), /the file is empty.*sluice init/s);
+  assert.match(await problem(directory, "."), /is a folder.*name a file in it/s);
+});
+
+test("read: the name of a file keeps its slash when it is seen from the root", () => {
+  assert.equal(displayName("/tmp/x.yaml", "/"), "/tmp/x.yaml");
+  assert.equal(displayName("/tmp/x.yaml", "/tmp"), "x.yaml");
 });
 
 test("read: an unknown extension is refused before the file is read", async (t) => {

@@ -1,7 +1,7 @@
 /**
  * From a file to a raw value with the places of its parts.
  */
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suggest } from "#core/suggest.ts";
@@ -78,6 +78,12 @@ export async function readConfig(
   const shown = displayName(path, options.directory);
   const extension = extname(path).toLowerCase();
   if (!MODULES.has(extension) && !TEXTS.has(extension)) {
+    if ((await stat(path).catch(() => null))?.isDirectory() === true) {
+      return failed(shown, [path], dirname(path), {
+        message: `\`${shown}\` is a folder`,
+        hint: "name a file in it",
+      });
+    }
     return failed(shown, [path], dirname(path), {
       message: `a configuration does not end in \`${extension === "" ? basename(path) : extension}\``,
       hint: `known: ${[...TEXTS, ...MODULES].map((known) => `\`${known}\``).join(", ")}`,
@@ -96,9 +102,19 @@ export async function readConfig(
   } catch (error) {
     const near = suggest(basename(path), await readdir(dirname(path)).catch(() => []));
     const { message, hint } = explainReadError(shown, error);
-    const better =
-      near === undefined || near === basename(path) ? hint : `did you mean \`${near}\`?`;
+    const missing = errorCode(error) === "ENOENT";
+    let better = missing ? "`sluice init` writes one to begin with" : hint;
+    if (missing && near !== undefined && near !== basename(path)) {
+      better = `did you mean \`${near}\`?`;
+    }
     return failed(shown, [path], dirname(path), { message, hint: better });
+  }
+  // Comments alone are as good as nothing.
+  if (TEXTS.has(extension) && /^(?:\s|#.*)*$/.test(text)) {
+    return failed(shown, [path], dirname(path), {
+      message: "the file is empty",
+      hint: "write `upstreams: { app: http://localhost:3000 }` into it, or remove it and let `sluice init` write one",
+    });
   }
   if (MODULES.has(extension)) return readModule(path, shown, text, options);
   const { index, value, diagnostics, broken } = parseYaml(text, shown);
@@ -116,7 +132,9 @@ export async function readConfig(
 /** The name of a file as people see it: relative to the folder they are in, if it lies below it. */
 export function displayName(path: string, directory: string): string {
   const name = relative(directory, path);
-  return name === "" || name.startsWith("..") ? path : name;
+  // Seen from the root everything lies below, and is clearer with its slash.
+  const outside = name === "" || name.startsWith("..") || dirname(directory) === directory;
+  return outside ? path : name;
 }
 
 async function readModule(
@@ -193,6 +211,10 @@ function placeOfError(
     return { file: path, line: Number(line), column: Number(column ?? 1) };
   }
   return undefined;
+}
+
+function errorCode(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function firstLine(error: unknown): string {

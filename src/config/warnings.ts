@@ -4,12 +4,13 @@
 import type { FilterSchemas } from "#sdk/config.ts";
 import { CidrSet } from "#core/collections/cidr.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import type { SourceMap } from "./source-map.ts";
+import { type ConfigPath, type SourceMap, valueAt } from "./source-map.ts";
 import type { Config, RouteConfig } from "./types.ts";
 
-/** Warnings about a configuration that has no errors. */
+/** Warnings about a configuration that has no errors; `raw` is what it was read from. */
 export function safetyWarnings(
   config: Config,
+  raw: unknown,
   filters: FilterSchemas,
   sources: SourceMap,
 ): Diagnostic[] {
@@ -41,6 +42,15 @@ export function safetyWarnings(
       "write `127.0.0.1:9180`, or make sure that a firewall stands in front of it",
     );
   }
+  for (const { path, text } of shortMatches(config, raw)) {
+    const host = /^[\w-]+(?=\/)/.exec(text)?.[0];
+    if (host === undefined || host.toLowerCase() === "localhost") continue;
+    warn(
+      path,
+      `\`${host}\` is a host here, as nothing stands before it`,
+      `did you mean \`/${text}\`?`,
+    );
+  }
   for (const [index, route] of config.routes.entries()) {
     const guard = route.pathPolicy === "lenient" ? guardOf(route, filters) : undefined;
     if (guard === undefined) continue;
@@ -61,6 +71,18 @@ export function safetyWarnings(
     );
   }
   return warnings;
+}
+
+/** The matches that are written in the short form. */
+function shortMatches(config: Config, raw: unknown): { path: ConfigPath; text: string }[] {
+  return config.routes.flatMap((_, index) => {
+    const path = ["routes", index, "match"];
+    const match = valueAt(raw, path);
+    const all: readonly unknown[] = Array.isArray(match) ? match : [match];
+    return all.flatMap((text, at) =>
+      typeof text === "string" ? [{ path: Array.isArray(match) ? [...path, at] : path, text }] : [],
+    );
+  });
 }
 
 function guardOf(route: RouteConfig, filters: FilterSchemas): string | undefined {

@@ -53,8 +53,9 @@ test("yaml: JSON is read by the same reader, tabs and all", () => {
 
 test("yaml: mistakes of syntax are told in plain words, with their place", () => {
   const cases: [string, number, RegExp][] = [
-    ["a: 1\na: 2\n", 2, /this key stands twice/],
-    ["a:\n\tb: 1\n", 2, /not indented with tabs/],
+    ["a: 1\na: 2\n", 2, /this key stands twice, first on line 1/],
+    ["a:\n  - b: 1\n    c: 2\n    b: 3\n", 4, /this key stands twice, first on line 2/],
+    ["a:\n\tb: 1\n", 2, /not indented with tabs.*use spaces/s],
     ["a: {b: 1\nc: 2\n", 2, /`\{` or `\[` above is not closed/],
     ["a:\n  b: 1\n c: 2\n", 3, /indentation does not fit/],
     ['a: "x\n', 2, /begins with " is not closed/],

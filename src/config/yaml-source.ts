@@ -77,7 +77,13 @@ export function parseYaml(text: string, file: string): YamlSource {
     if (at.line === null || reported.has(at.line)) continue;
     reported.add(at.line);
     const severity = error.name === "YAMLWarning" ? "warning" : "error";
-    diagnostics.push(report(at, severity, explain(error, text)));
+    const words = explain(error, text);
+    const first = error.code === "DUPLICATE_KEY" ? firstOfKey(document, error.pos[0]) : undefined;
+    const message =
+      first === undefined
+        ? words.message
+        : `${words.message}, first on line ${lines.linePos(first).line}`;
+    diagnostics.push(report(at, severity, { ...words, message }));
   }
   const [second] = others;
   if (second !== undefined) {
@@ -200,7 +206,7 @@ function explain(error: YAMLError, text: string): Words {
     case "DUPLICATE_KEY":
       return { message: "this key stands twice", hint: "remove one of the two, or join them" };
     case "TAB_AS_INDENT":
-      return { message: "YAML is not indented with tabs", hint: "use blanks" };
+      return { message: "YAML is not indented with tabs", hint: "use spaces" };
     case "BAD_INDENT":
       return explainIndent(error);
     case "MISSING_CHAR":
@@ -283,6 +289,22 @@ function explainAlias(message: string): Words {
     message: `YAML takes \`*${name}\` for an alias, and nothing before it is called \`&${name}\``,
     hint: `quote it: "*${name}"`,
   };
+}
+
+/** Where the key that stands again at offset `again` stands for the first time. */
+function firstOfKey(document: Document.Parsed, again: number): number | undefined {
+  const stack: unknown[] = [document.contents];
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (isMap(node)) {
+      const keys = node.items.map((pair) => (isScalar(pair.key) ? pair.key : null));
+      const repeated = keys.find((key) => key?.range?.[0] === again);
+      if (repeated) return keys.find((key) => key?.value === repeated.value)?.range?.[0];
+    }
+    if (isPair(node)) stack.push(node.value);
+    else if (isMap(node) || isSeq(node)) stack.push(...node.items);
+  }
+  return undefined;
 }
 
 /** Position of the alias that `message` names, or of the first one. */

@@ -109,7 +109,7 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "downstream",
     "warn",
     "http_request_error",
-    "Servers differ in how they read this path, and routes differ on it; send it without encoded or doubled separators, or set the route's path policy to lenient.",
+    "Servers differ in how they read this path, and routes differ on it; send it without encoded or doubled separators, or set `pathPolicy: lenient` on the routes in question.",
   ),
   request_line_too_long: row(
     414,

@@ -24,7 +24,8 @@ export interface FilterResult {
   readonly place: string;
   /**
    * `ran`: it was run, and `edits` is what it did. `would run`: what it does depends on more than the request.
-   * `not reached`: one before it has answered.
+   * `response only`: it changes nothing but the response, of which there is none here. `not reached`: one before it
+   * has answered.
    */
   readonly outcome:
     | "ran"
@@ -33,6 +34,7 @@ export interface FilterResult {
     | "would reset"
     | "failed"
     | "would run"
+    | "response only"
     | "not reached";
   readonly edits: readonly Edit[];
   /** Why it failed, or the code with which it refused; else "". */
@@ -70,6 +72,8 @@ export async function runFilters(
       results.push({ ...result, outcome: "not reached" });
     } else if (!filter.pure) {
       results.push({ ...result, outcome: "would run" });
+    } else if (isForResponses(filter.filter)) {
+      results.push({ ...result, outcome: "response only" });
     } else {
       const before = stateOf(request.head.headers, plan);
       const decision = await runOne(filter, route, request, plan);
@@ -85,6 +89,10 @@ export async function runFilters(
     }
   }
   return { dropped, filters: results, answer };
+}
+
+function isForResponses(hooks: LinkedFilter["filter"]): boolean {
+  return hooks.onRequestHead === undefined && hooks.onResponseHead !== undefined;
 }
 
 type Decision = Awaited<ReturnType<FilterRun["requestHead"]>>;
@@ -141,7 +149,7 @@ export function ownEdits(
 ): Edit[] {
   const before = stateOf(head.headers, plan);
   for (const edit of dropped) if (!before.has(edit.what)) before.set(edit.what, [...edit.before]);
-  const client = { peerAddress: peer, scheme, localPort: scheme === "https" ? 443 : 80 };
+  const client = { peerAddress: peer, scheme, localPort: 80 };
   prepareRequestFields({ client, request: head, plan, snapshot, requestId: REQUEST_ID }, trusted);
   const writer = new ByteWriter(4096);
   const framing = head.framing === "close" ? "none" : head.framing;

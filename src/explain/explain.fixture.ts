@@ -21,6 +21,7 @@ const schemas: FilterSchemas = {
   teapot: { schema: z.object({}), describe: "Answers.", answers: true },
   breaks: { schema: z.object({}), describe: "Throws." },
   counts: { schema: z.object({}), describe: "Needs state." },
+  marks: { schema: z.object({}), describe: "Changes the response." },
 };
 
 /** A kind of filter for tests: only the request hook. */
@@ -54,6 +55,13 @@ const kinds: readonly FilterKind[] = [
   kind("counts", false, () => () => {
     throw new Error("a filter with state was run");
   }),
+  {
+    name: "marks",
+    stability: "stable",
+    securityPosture: "untrusted-both",
+    pure: true,
+    create: () => ({ onResponseHead: () => CONTINUE }),
+  },
 ];
 
 /** Explains a request over a configuration in YAML, read from a file named `sluice.yaml`. */

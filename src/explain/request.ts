@@ -6,12 +6,13 @@ import { parseIp } from "#core/collections/ip.ts";
 import { RequestHead } from "#core/http/message.ts";
 import { isToken } from "#core/http/methods.ts";
 import { isHeaderName, isHeaderValue } from "#core/http/header-list.ts";
+import type { ListenerData } from "#model/snapshot.ts";
 import type { Parsed } from "#core/units.ts";
 
 /** A request as a person describes it. */
 export interface DescribedRequest {
   readonly method: string;
-  /** `https://example.com/path?query`, `example.com/path`, or `/path` beside a Host header. */
+  /** `http://example.com/path?query`, `example.com/path`, or `/path`, to the Host header's host or the first listener. */
   readonly url: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Address that the connection comes from. */
@@ -21,16 +22,22 @@ export interface DescribedRequest {
 /** A request that can be routed. */
 export interface ReadyRequest {
   readonly head: RequestHead;
-  readonly scheme: "http" | "https";
+  readonly scheme: "http";
   readonly peer: string;
   /** The peer's forwarded fields are believed. */
   readonly trusted: boolean;
   /** The client's address by the trusted-proxy rule. */
   readonly clientIp: string;
+  /** What had to be assumed, in a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** Makes the head of the request. What no client could send is refused with a reason. */
-export function readRequest(described: DescribedRequest, proxies: CidrSet): Parsed<ReadyRequest> {
+export function readRequest(
+  described: DescribedRequest,
+  proxies: CidrSet,
+  listeners: readonly ListenerData[],
+): Parsed<ReadyRequest> {
   const { method, url, headers, clientIp: peer } = described;
   if (!isToken(method)) return failure(`\`${method}\` is not a method`, "for example `GET`");
   if (parseIp(peer, new Uint32Array(4)) === 0) {
@@ -38,7 +45,10 @@ export function readRequest(described: DescribedRequest, proxies: CidrSet): Pars
   }
   const head = new RequestHead();
   head.method = method;
-  const scheme = /^(https?|wss?):\/\//i.exec(url)?.[1]?.toLowerCase() ?? "http";
+  const notes: string[] = [];
+  if (/^(https|wss):\/\//i.test(url)) {
+    notes.push("read as if it came without TLS, which is not part of this version");
+  }
   const rest = /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url.slice(url.indexOf("://") + 3) : url;
   // A fragment never leaves the browser.
   const [sent = ""] = rest.split("#", 1);
@@ -49,13 +59,20 @@ export function readRequest(described: DescribedRequest, proxies: CidrSet): Pars
   if (/[\u0000-\u0020\u007f]/.test(head.target)) {
     return failure("a URL holds no control characters", "write them as `%0A`");
   }
+  let isHostSaid = head.authority !== "";
   for (const [name, value] of headers) {
     if (!isHeaderName(name))
       return failure(`\`${name}\` is not a header name`, "`-H 'name: value'`");
     if (!isHeaderValue(value))
       return failure(`\`${value}\` is not a header value`, "one line of text");
-    if (name.toLowerCase() === "host") head.authority = value;
-    else head.headers.append(name, value);
+    if (name.toLowerCase() === "host") {
+      head.authority = value;
+      isHostSaid = true;
+    } else head.headers.append(name, value);
+  }
+  if (!isHostSaid) {
+    head.authority = hostOf(listeners);
+    notes.push(`no host was given: assumed ${head.authority}, from the first listener`);
   }
   if (head.authority !== "") head.headers.append("Host", head.authority);
   readFraming(head);
@@ -63,12 +80,22 @@ export function readRequest(described: DescribedRequest, proxies: CidrSet): Pars
     ok: true,
     value: {
       head,
-      scheme: scheme === "https" || scheme === "wss" ? "https" : "http",
+      scheme: "http",
       peer,
       trusted: isTrusted(peer, proxies),
       clientIp: clientAddress(peer, head.headers, proxies),
+      notes,
     },
   };
+}
+
+/** What a client on this machine would send as Host to reach the first listener. */
+function hostOf([first]: readonly ListenerData[]): string {
+  if (first === undefined || first.address.kind === "unix") return "localhost";
+  const { host, port } = first.address;
+  const isAny = host === "" || host === "0.0.0.0" || host === "::";
+  const name = isAny ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  return port === 0 || port === 80 ? name : `${name}:${port}`;
 }
 
 function readFraming(head: RequestHead): void {

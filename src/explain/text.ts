@@ -27,6 +27,7 @@ export function renderExplanation(
     paint("bold", `${request.method} ${url}`) + ` from ${request.client}`,
     `  routed by host ${explanation.hostname || "(none)"}, path ${explanation.path || "(none)"}`,
   ];
+  for (const note of explanation.notes) lines.push(`  ${note}`);
   if (fault !== null) {
     lines.push("", paint("red", `✗ ${fault.status} ${fault.code}`), `  ${fault.sentence}`);
   }
@@ -90,10 +91,15 @@ function routeLines(result: Explanation["routes"][number], paint: Paint): string
   return lines;
 }
 
+/** Outcomes that their own name does not explain. */
+const SAID: Partial<Readonly<Record<FilterResult["outcome"], string>>> = {
+  "would run": "would run: it depends on more than this request",
+  "response only": "changes the response (not shown: there is no response here)",
+};
+
 function filterLines(filter: FilterResult, place: Place, paint: Paint): string[] {
   const { name, outcome, edits, problem } = filter;
-  const said =
-    outcome === "would run" ? "would run: it depends on more than this request" : outcome;
+  const said = SAID[outcome] ?? outcome;
   const text = `  ${name}: ${problem === "" ? said : `${said}: ${problem}`}`;
   return [located(text, place, paint), ...edits.map((edit) => `      ${editText(edit, paint)}`)];
 }

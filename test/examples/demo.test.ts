@@ -20,6 +20,8 @@ interface Demo {
 function startDemo(t: TestContext, port: number | string): Demo {
   const child = spawn(process.execPath, [DEMO], {
     stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, to which the tests send signals as a terminal does.
+    detached: true,
     env: { ...process.env, DEMO_PORT: String(port) },
   });
   let text = "";
@@ -112,10 +114,21 @@ test("the demo shows what it promises, and ends cleanly on Ctrl-C with streams o
   const socket = new WebSocket(`ws://localhost:${port}/echo`);
   await once(socket, "open");
   const closed = once(socket, "close");
-  demo.child.kill("SIGINT");
+  assert.ok(demo.child.pid !== undefined);
+  process.kill(-demo.child.pid, "SIGINT");
   assert.equal(await demo.ended, 0, demo.output());
+  assert.doesNotMatch(demo.output(), /demo: /);
   await events.text().catch(() => "broken off");
   await closed;
+});
+
+test("the demo ends cleanly when only it is sent SIGTERM", async (t) => {
+  const demo = startDemo(t, await freePort());
+  await demo.said("Ctrl-C ends the demo");
+  demo.child.kill("SIGTERM");
+  assert.equal(await demo.ended, 0, demo.output());
+  assert.match(demo.output(), /SIGTERM: finishing what is under way/);
+  assert.doesNotMatch(demo.output(), /demo: /);
 });
 
 test("the demo says what to do when its port is taken, or is none", async (t) => {

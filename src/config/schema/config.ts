@@ -44,6 +44,11 @@ export function createSchema<Filters extends FilterSchemas>(
 
 /** Keys that a later version will know. They are refused today, because an option that does nothing is a trap. */
 export const laterKeys: LaterKeys = {
+  ...Object.fromEntries(
+    ["cache", "rateLimit", "basicAuth", "compress", "http2", "tls", "acme", "dashboard", "tracing"]
+      .flatMap((key) => [key, `routes.*.${key}`, `routes.*.use.*.${key}`])
+      .map((path) => [path, later(path.slice(path.lastIndexOf(".") + 1))]),
+  ),
   "listen.tls":
     "TLS is not part of this version yet\nlet something in front of the proxy terminate TLS for now",
   "listen.*.tls":
@@ -52,3 +57,7 @@ export const laterKeys: LaterKeys = {
     "TLS to backends is not part of this version yet\nuse plain HTTP to them for now",
   tls: "TLS is not part of this version yet\nlet something in front of the proxy terminate TLS for now",
 };
+
+function later(key: string): string {
+  return `\`${key}\` is not part of this version yet\nremove it for now`;
+}

@@ -148,8 +148,13 @@ test("pretty: one short line, with the reason of a fault", () => {
   );
   assert.equal(
     line,
-    `04:05:06 502 GET example.com/shop?page=2 1235 ms 80 B → web http://127.0.0.1:3000 (2 attempts) connect_refused: ${FAILURES.connect_refused.sentence} (ECONNREFUSED)\n`,
+    `04:05:08 502 GET example.com/shop?page=2 1235 ms 80 B → web http://127.0.0.1:3000 (2 attempts) connect_refused: ${FAILURES.connect_refused.sentence} (ECONNREFUSED)\n`,
   );
+});
+
+test("pretty: the time is that of the end, when the line is written", () => {
+  assert.match(pretty(recordWith({ totalMs: 3000 })), /^04:05:09 /);
+  assert.match(pretty(recordWith({ totalMs: -1 })), /^04:05:06 /);
 });
 
 test("pretty: colours follow the status", () => {

@@ -23,7 +23,9 @@ export function prettyLines(
 ): (record: ExchangeRecord) => string {
   const paint = painter(colour);
   return (record) => {
-    const time = paint("dim", timeOfDay(record.startedWall, utcOffset));
+    // Of the end, when the line is written: by the start, lines would seem out of order.
+    const ended = record.startedWall + Math.max(record.totalMs, 0);
+    const time = paint("dim", timeOfDay(ended, utcOffset));
     const url = `${record.host}${redactQuery(clip(record.target, URL_MAX))}`;
     const what = `${status(record, paint)} ${escapeText(record.method || "-")} ${escapeText(url)}`;
     const much = paint("dim", `${duration(record.totalMs)} ${size(record.responseBytes)}`);

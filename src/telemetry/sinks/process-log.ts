@@ -46,11 +46,14 @@ export function createProcessLog(options: ProcessLogOptions): Logger {
   return pino({ base: null, level: options.level }, destination);
 }
 
+/** Colours of a terminal. A configuration's faults come painted for `sluice check`; as escapes they would be noise. */
+const COLOURS = /\u001b\[[0-9;]*m/g;
+
 /** Writes a message of any thread. */
 export function logMessage(log: Logger, message: LogMessage): void {
   log[message.level](
     { code: message.code, ...redactFields(message.fields ?? {}) },
-    message.message,
+    message.message.replaceAll(COLOURS, ""),
   );
 }
 
@@ -72,17 +75,30 @@ function prettyLine({ utcOffset, colour }: ProcessLogOptions): (line: string) =>
     const { level, time, msg, code, ...fields } = JSON.parse(line) as Record<string, unknown>;
     const severity = severityOf(Number(level));
     const head = `${paint("dim", timeOfDay(Number(time), utcOffset))} ${paint(PAINTS[severity], severity.padEnd(5))}`;
-    const name = typeof code === "string" ? paint("dim", ` ${escapeText(code)}`) : "";
+    const message = typeof msg === "string" ? msg.trimEnd() : "";
+    const name = typeof code === "string" && !tells(message, code) ? ` ${escapeText(code)}` : "";
     const rest = Object.entries(fields)
-      .map(([key, value]) => ` ${escapeText(key)}=${fieldText(value)}`)
+      .map(
+        ([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)] as const,
+      )
+      .filter(([, value]) => !tells(message, value))
+      .map(([key, value]) => ` ${escapeText(key)}=${escapeText(value)}`)
       .join("");
-    const message = typeof msg === "string" ? escapeText(msg) : "";
-    return `${head} ${message}${name}${paint("dim", rest)}\n`;
+    const [first = "", ...more] = message.split("\n").map(escapeText);
+    // Indented, so that no text of a peer's passes for a line of the log.
+    const below = more.map((text) => (text === "" ? "\n" : `  ${text}\n`)).join("");
+    const facts = `${name}${rest}`;
+    return `${head} ${first}${facts === "" ? "" : paint("dim", facts)}\n${below}`;
   };
 }
 
-function fieldText(value: unknown): string {
-  return escapeText(typeof value === "string" ? value : JSON.stringify(value));
+/** Whether `value` is in the message already, as a word of its own: the 2 of `workers=2` is not in `:8082`. */
+function tells(message: string, value: string): boolean {
+  const start = message.indexOf(value);
+  if (start < 0) return false;
+  const end = start + value.length;
+  const within = /^[\w.-]\w/.test(message.charAt(start - 1) + value.charAt(0));
+  return !within && !/^(?:\.?\w|-)/.test(message.slice(end, end + 2));
 }
 
 function severityOf(level: number): Severity {

@@ -192,7 +192,7 @@ routes:
     /^ +endpoint +http:\/\/127\.0\.0\.1:3002 +sluice\.yaml:4$/m,
     /^ +target +\/api\/users\?x=1 → \/users\?x=1$/m,
     /^ +host +example\.com \(as received\)$/m,
-    /^ +\+ header x-forwarded-proto: https$/m,
+    /^ +\+ header x-forwarded-proto: http$/m,
     /^ +\+ header x-forwarded-prefix: \/api$/m,
     /^ +timeout +connect 3s \(default\)$/m,
     /^ +timeout +firstByte 5s +sluice\.yaml:5$/m,
