@@ -3,17 +3,17 @@
  * answer as it comes. Whether a failed try is followed by another is `retry.ts`'s to say.
  */
 
-import { sliceOf, type Slice } from "#core/bytes/slice.ts";
-import { ByteWriter } from "#core/bytes/writer.ts";
+import type { Slice } from "#core/bytes/slice.ts";
 import { failure, type Failure } from "#core/errors.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import type { ResponseHead } from "#core/http/message.ts";
-import { chunkHead, writeLastChunk, writeRequestHead } from "#protocol/http1/serializer.ts";
+import { writeLastChunk, writeRequestHead } from "#protocol/http1/serializer.ts";
 import type { Connection } from "#transport/contract.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { AttemptHandle, Exchange } from "../exchange.ts";
 import type { LinkedEndpoint, LinkedRoute } from "../linked.ts";
+import { chunkOf, WRITER, written } from "../outgoing.ts";
 import type { Http1Upstream, UpstreamUser } from "./http1-upstream.ts";
 import type { EndpointPool, PoolUser, Wish } from "./pool.ts";
 
@@ -36,9 +36,6 @@ export interface AttemptUser {
   onAttemptWritable(exchange: Exchange): void;
   onAttemptFailed(exchange: Exchange, fault: Failure): void;
 }
-
-const CRLF: Slice = sliceOf(Uint8Array.of(13, 10));
-const WRITER: ByteWriter = new ByteWriter(4096);
 
 /** What the attempt waits for. */
 type Phase = "connection" | "sending" | "head" | "body" | "over";
@@ -131,7 +128,7 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
       upgrade ? "upgrade" : "keep-alive",
       wantsTrailers(request.headers),
     );
-    this.#blocked = !upstream.connection.write([this.#fromWriter()]);
+    this.#blocked = !upstream.connection.write([written(this.#context.transport)]);
   }
 
   pump(): void {
@@ -150,9 +147,7 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
 
   #sendData(upstream: Http1Upstream, slice: Slice, chunked: boolean): boolean {
     if (!chunked) return upstream.connection.write([slice]);
-    WRITER.reset();
-    chunkHead(WRITER, slice.length);
-    return upstream.connection.write([this.#fromWriter(), slice, CRLF.part(0, 2)]);
+    return upstream.connection.write(chunkOf(this.#context.transport, slice));
   }
 
   #endBody(upstream: Http1Upstream, chunked: boolean): void {
@@ -160,17 +155,10 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
     if (chunked) {
       WRITER.reset();
       writeLastChunk(WRITER, this.#exchange.body.trailers);
-      upstream.connection.write([this.#fromWriter()]);
+      upstream.connection.write([written(this.#context.transport)]);
     }
     upstream.endRequest();
     if (this.#phase === "sending") this.#phase = "head";
-  }
-
-  #fromWriter(): Slice {
-    const slice = this.#context.transport.allocate(WRITER.length);
-    slice.bytes.set(WRITER.view(), slice.offset);
-    slice.length = WRITER.length;
-    return slice;
   }
 
   onUpstreamWritable(): void {

@@ -9,24 +9,19 @@
  */
 
 import { sliceOf, type Slice } from "#core/bytes/slice.ts";
-import { ByteWriter } from "#core/bytes/writer.ts";
 import type { FailureCode } from "#core/errors.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import { DATA, END, FAULT, HEAD, NEED_MORE, type ParseEvent } from "#protocol/http1/events.ts";
 import { RequestParser } from "#protocol/http1/request-parser.ts";
-import {
-  chunkHead,
-  writeInterimHead,
-  writeLastChunk,
-  writeResponseHead,
-} from "#protocol/http1/serializer.ts";
+import { writeInterimHead, writeLastChunk, writeResponseHead } from "#protocol/http1/serializer.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
 import type { ClientStreamUser } from "../client-stream-user.ts";
 import type { ClientStream } from "../client-stream.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
+import { WRITER, chunkOf, written } from "../outgoing.ts";
 import { Plan } from "../plan.ts";
 import { WriteWatch, type WriteWatchUser } from "../write-watch.ts";
 import { BodyClock, type BodyClockUser } from "./body-clock.ts";
@@ -36,13 +31,9 @@ import { Stash } from "./stash.ts";
 const PIPELINE_BYTES = 64 * 1024;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
-const CRLF: Slice = sliceOf(Uint8Array.of(13, 10));
 /** fatal, protocol_version: the client spoke TLS to a port without it (RFC 8446 §6). */
 const TLS_ALERT: Slice = sliceOf(Uint8Array.of(21, 3, 1, 0, 2, 2, 70));
 const TLS_HANDSHAKE_RECORD = 22;
-
-/** Heads are serialized here and copied to the transport's memory in the same call, so one serves all. */
-const WRITER: ByteWriter = new ByteWriter(4096);
 
 /** Where the reading side is. `done`: the request is complete, its answer is not. `over`: nothing is read any more. */
 type Reading = "idle" | "head" | "body" | "done" | "over";
@@ -309,9 +300,7 @@ export class Http1Connection
 
   sendData(slice: Slice): boolean {
     if (this.#framing !== "chunked") return this.#write([slice]);
-    WRITER.reset();
-    chunkHead(WRITER, slice.length);
-    return this.#write([this.#written(), slice, CRLF.part(0, 2)]);
+    return this.#write(chunkOf(this.#context.transport, slice));
   }
 
   sendEnd(trailers: HeaderList | null): void {
@@ -383,7 +372,7 @@ export class Http1Connection
 
   /** Sends what is in the writer. */
   #writeHead(): void {
-    this.#write([this.#written()]);
+    this.#write([written(this.#context.transport)]);
   }
 
   #write(slices: readonly Slice[]): boolean {
@@ -391,13 +380,6 @@ export class Http1Connection
     if (!flowing) this.#clogged = true;
     this.#writes.watch(this.#context.snapshot.data.timeouts.write);
     return flowing;
-  }
-
-  #written(): Slice {
-    const slice = this.#context.transport.allocate(WRITER.length);
-    slice.bytes.set(WRITER.view(), slice.offset);
-    slice.length = WRITER.length;
-    return slice;
   }
 
   // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
