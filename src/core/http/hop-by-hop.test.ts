@@ -116,6 +116,8 @@ describe("a trailer", () => {
     "Client-Cert",
     "client_cert_chain",
     "X-Real-IP",
+    "X-Request-Id",
+    "x_request_id",
     "Forwarded",
     "Cache-Control",
   ]) {

@@ -139,6 +139,7 @@ const NEVER_TRAILERS: ReadonlySet<string> = new Set([
   "www-authenticate",
   "x-http-method-override",
   "x-real-ip",
+  "x-request-id",
 ]);
 
 const NEVER_TRAILER_PREFIXES = ["x-forwarded-", "x-original-", "x-rewrite-", "client-cert", "sec-"];
