@@ -9,8 +9,8 @@ import {
   LOW_MARK,
   type TransportFailure,
 } from "../contract.ts";
+import { failureOf, nameOf } from "../failure.ts";
 import { plainAddress } from "./address.ts";
-import { failureOf } from "./failure.ts";
 import type { Slab } from "./slab.ts";
 import type { Awaiting, Flushable, Turn } from "./turn.ts";
 
@@ -382,7 +382,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
   }
 
   #onError(error: Error): void {
-    this.#failure ??= failureOf(error, !this.#connected);
+    this.#failure ??= failureOf(nameOf(error), !this.#connected);
     this.closed = true;
   }
 

@@ -2,8 +2,8 @@ import * as net from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import type { Acceptor, Listener, ListenSource, SocketAddress } from "../contract.ts";
+import { failureOf, nameOf } from "../failure.ts";
 import { plainAddress } from "./address.ts";
-import { failureOf } from "./failure.ts";
 import type { Turn } from "./turn.ts";
 
 /** Connections that wait in the kernel; it cuts this down to its own limit (Linux: `net.core.somaxconn`). */
@@ -177,7 +177,7 @@ export class NodeListener implements Listener, TimerOwner {
     if (this.#restTimer.armed) return;
     this.#home.turn.timers.schedule(this.#restTimer, REST);
     if (this.#canRenew()) this.#closeServer();
-    this.#acceptor.onAcceptFailure(failureOf(error, true));
+    this.#acceptor.onAcceptFailure(failureOf(nameOf(error), true));
   }
 
   #canRenew(): boolean {

@@ -1,4 +1,4 @@
-import type { TransportFailure, TransportFailureCode } from "../contract.ts";
+import type { TransportFailure, TransportFailureCode } from "./contract.ts";
 
 /** What each error of the system means. The same name can mean two things before and after the connection is up. */
 const CODES: Readonly<Record<string, TransportFailureCode>> = {
@@ -30,13 +30,18 @@ const CODES: Readonly<Record<string, TransportFailureCode>> = {
 };
 
 /**
- * Translates an error of `node:net`.
+ * Translates an error of the system.
  *
+ * @param detail its name, such as `ECONNRESET`
  * @param connecting whether the connection was not up yet: a timeout of the system is then a connect timeout,
  * while later it is a peer that vanished.
  */
-export function failureOf(error: Error, connecting: boolean): TransportFailure {
-  const detail = (error as NodeJS.ErrnoException).code ?? error.message;
+export function failureOf(detail: string, connecting: boolean): TransportFailure {
   if (connecting && detail === "ETIMEDOUT") return { code: "connect-timeout", detail };
   return { code: CODES[detail] ?? "other", detail };
+}
+
+/** The name of an error that Node.js throws or emits. */
+export function nameOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? error.message;
 }

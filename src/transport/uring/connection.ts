@@ -1,0 +1,566 @@
+import { Slice } from "#core/bytes/slice.ts";
+import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import {
+  type Connection,
+  type ConnectionHandler,
+  HIGH_MARK,
+  LOW_MARK,
+  type TransportFailure,
+} from "../contract.ts";
+import { failureOf } from "../failure.ts";
+import type { Engine, Party } from "./engine.ts";
+import { Incoming } from "./incoming.ts";
+import { EAGAIN, POLLOUT, SHUT_WR, SOL_SOCKET, SO_ERROR, SO_LINGER } from "./native/layout.ts";
+import { errorName } from "./native/libc.ts";
+import { ADDRESS, readHost, readPort } from "./native/sockaddr.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { Target } from "./slots.ts";
+
+/** How long a lingering connection waits for the next byte, and in all, in ms. */
+const LINGER_IDLE = 5_000;
+const LINGER_TOTAL = 30_000;
+/** How long reading is paused before it is looked whether the peer is still there, in ms. */
+const WATCH_AFTER = 100;
+
+const CONNECT_TIMER = 0;
+const LINGER_IDLE_TIMER = 1;
+const LINGER_TOTAL_TIMER = 2;
+const WATCH_TIMER = 3;
+
+/** What is to happen once the queue is sent. */
+const STAY = 0;
+const END = 1;
+const CLOSE = 2;
+const LINGER = 3;
+
+// Operations; none may be under way twice.
+const CONNECT = 1;
+const SEND = 2;
+/** Waits for room. */
+const ROOM = 3;
+const RECEIVE = 4;
+/** Waits for the end of a peer that is not read from. */
+const WATCH = 5;
+const CANCEL = 6;
+
+const NO_HANDLER: ConnectionHandler = {
+  onConnect: complain,
+  onData: complain,
+  onEnd: complain,
+  onWritable: complain,
+  onClose: complain,
+};
+
+function complain(): never {
+  throw new Error("the connection has no handler");
+}
+
+/** What a connection needs of the transport that it belongs to. */
+export interface Home {
+  readonly engine: Engine;
+  /** The connection is gone, and nothing of the kernel's is left of it. */
+  forget(connection: UringConnection): void;
+}
+
+/**
+ * A connection over a descriptor of our own.
+ *
+ * Whatever is wanted of the kernel is noted in fields; `flush`, once a turn, makes the entries for it. No handler runs
+ * between an entry and its submission, so no entry ever names a descriptor that was closed meanwhile.
+ *
+ * Sends never wait in the kernel: one that finds no room fails at once, and it is waited for room without holding any
+ * memory there. One is under way at a time, so bytes cannot overtake each other.
+ */
+export class UringConnection implements Connection, TimerOwner, Target, Party {
+  handler: ConnectionHandler = NO_HANDLER;
+  remoteAddress = "";
+  remotePort = 0;
+  taken = 0;
+  takenAt: number;
+  closed = false;
+
+  readonly #home: Home;
+  readonly #slot: number;
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
+  #fd: number;
+  #localAddress = "";
+  #localPort: number;
+  /** The own address has been asked for. */
+  #local = false;
+
+  #dirty = false;
+  /** Entries under way, a bit for each operation; and those that are being cancelled. */
+  #underWay = 0;
+  #cancelled = 0;
+
+  #address: Uint8Array | null = null;
+  #connected: boolean;
+  #paused = false;
+  /** Nothing that arrives is of interest any more. */
+  #deaf = false;
+  /** The peer has ended its side, and whether that was told. */
+  #peerEnded = false;
+  #endTold = false;
+  /** The socket is full. */
+  #full = false;
+  /** `write` has answered false and `onWritable` has not been called since. */
+  #blocked = false;
+  #after = STAY;
+  #ended = false;
+  #failure: TransportFailure | null = null;
+  /** What `report` is for. */
+  #failing = false;
+  #redeliver = false;
+  #reporting = false;
+  #gone = false;
+  #forgotten = false;
+
+  #connectTimer: Timer | undefined;
+  #lingerTimer: Timer | undefined;
+  #totalTimer: Timer | undefined;
+  #watchTimer: Timer | undefined;
+  /** The watch has seen an end, and would see it again and again. */
+  #watched = false;
+
+  /** @param localPort of the own side; 0 when it is not known yet */
+  constructor(home: Home, fd: number, connected: boolean, localPort: number) {
+    this.#home = home;
+    const { engine } = home;
+    this.takenAt = engine.timers.now;
+    this.#fd = fd;
+    this.#connected = connected;
+    this.#localPort = localPort;
+    this.#slot = engine.slots.add(this);
+    this.#incoming = new Incoming(engine.small, engine.large);
+    this.#outgoing = new Outgoing(engine.staging);
+    if (connected) this.#touch();
+  }
+
+  get queued(): number {
+    return this.#outgoing.size;
+  }
+
+  get localAddress(): string {
+    this.#readLocal();
+    return this.#localAddress;
+  }
+
+  get localPort(): number {
+    if (this.#localPort === 0) this.#readLocal();
+    return this.#localPort;
+  }
+
+  /** Connects as soon as this turn is over, and gives up after `timeout` ms. */
+  connect(address: Uint8Array, timeout: number): void {
+    this.#address = address;
+    this.#connectTimer = this.#arm(undefined, CONNECT_TIMER, timeout);
+    this.#touch();
+  }
+
+  /** Aborts it and reports `failure`. */
+  fail(failure: TransportFailure): void {
+    if (this.closed) return;
+    this.#failure = failure;
+    this.#close(true);
+  }
+
+  write(slices: readonly Slice[]): boolean {
+    if (this.closed || this.#failing) {
+      for (let i = 0; i < slices.length; i++) slices[i]!.release();
+      return true;
+    }
+    if (this.#after !== STAY) {
+      for (const slice of slices) slice.release();
+      throw new Error("write after end, close or lingerClose");
+    }
+    for (let i = 0; i < slices.length; i++) this.#outgoing.push(slices[i]!);
+    this.#touch();
+    if (this.#outgoing.size <= HIGH_MARK) return true;
+    this.#blocked = true;
+    return false;
+  }
+
+  pause(): void {
+    if (this.#paused || this.#deaf || this.closed) return;
+    this.#paused = true;
+    this.#watchTimer = this.#arm(this.#watchTimer, WATCH_TIMER, WATCH_AFTER);
+    this.#touch();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.closed) return;
+    this.#paused = false;
+    this.#home.engine.timers.cancel(this.#watchTimer!);
+    if (!this.#incoming.empty || (this.#peerEnded && !this.#endTold)) {
+      this.#redeliver = true;
+      this.#reportLater();
+    }
+    this.#touch();
+  }
+
+  end(): void {
+    this.#finish(END);
+  }
+
+  close(): void {
+    this.#deaf = true;
+    // With nothing to send it is closed when this returns: who counts connections relies on that.
+    if (this.#connected && this.#outgoing.size === 0 && this.#after === STAY) this.#close(false);
+    else this.#finish(CLOSE);
+  }
+
+  lingerClose(): void {
+    if (this.closed) return;
+    this.#deaf = true;
+    // The peer may not read our answer before it has sent everything: reading begins now.
+    this.#incoming.release();
+    this.resume();
+    this.#finish(LINGER);
+  }
+
+  abort(): void {
+    this.#close(true);
+  }
+
+  // ── what is wanted of the kernel ────────────────────────────────────────────────────────────────────
+
+  /** Makes the entries that are due. Called by the engine. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.closed) return this.#flushClosed();
+    if (!this.#connected) return this.#flushConnect();
+    if (this.#failing) return;
+    this.#flushReceive();
+    this.#flushSend();
+    this.#flushWatch();
+  }
+
+  #flushConnect(): void {
+    if (this.#address === null) return;
+    this.#home.engine.ring.connect(this.#slot, this.#begin(CONNECT), this.#fd, this.#address);
+    this.#address = null;
+  }
+
+  #flushReceive(): void {
+    const wanted = !this.#paused && !this.#peerEnded && this.#incoming.empty;
+    const { engine } = this.#home;
+    if (this.#is(RECEIVE)) {
+      if (!wanted || this.#incoming.inWrongMode) this.#cancel(RECEIVE);
+      return;
+    }
+    if (!wanted) return;
+    const tag = this.#begin(RECEIVE);
+    const group = this.#incoming.choose();
+    if (this.#incoming.large) engine.ring.receiveOnce(this.#slot, tag, this.#fd, group);
+    else engine.ring.receiveMany(this.#slot, tag, this.#fd, group);
+  }
+
+  #flushSend(): void {
+    const { ring } = this.#home.engine;
+    if (this.#is(SEND)) return;
+    if (this.#outgoing.size === 0) {
+      if (this.#after !== STAY && !this.#ended) this.#sendEnd();
+    } else if (!this.#full) {
+      // Without memory to send from it is tried again in the next turn.
+      if (this.#outgoing.prepare()) {
+        this.#outgoing.send(ring, this.#slot, this.#begin(SEND), this.#fd);
+      } else {
+        this.#touch();
+      }
+    } else if (!this.#is(ROOM)) {
+      ring.poll(this.#slot, this.#begin(ROOM), this.#fd, POLLOUT);
+    }
+  }
+
+  /** While nothing is read, a peer that resets would go unnoticed. */
+  #flushWatch(): void {
+    if (this.#is(RECEIVE)) {
+      if (this.#is(WATCH)) this.#cancel(WATCH);
+      return;
+    }
+    const watch = this.#peerEnded || (this.#paused && this.#watchTimer?.armed === false);
+    if (!watch || this.#watched || this.#is(WATCH)) return;
+    // Errors and the end of both sides are always told.
+    this.#home.engine.ring.poll(this.#slot, this.#begin(WATCH), this.#fd, 0);
+  }
+
+  /** Takes back what is under way, so that the kernel lets go of the socket. */
+  #flushClosed(): void {
+    for (const operation of [CONNECT, ROOM, RECEIVE, WATCH]) {
+      if (this.#is(operation)) this.#cancel(operation);
+    }
+    this.#leaveWhenQuiet();
+  }
+
+  #cancel(operation: number): void {
+    if ((this.#cancelled & (1 << operation)) !== 0) return;
+    this.#cancelled |= 1 << operation;
+    const { engine } = this.#home;
+    const target = engine.slots.name(this.#slot, operation);
+    engine.ring.cancel(this.#slot, engine.slots.tag(this.#slot, CANCEL), this.#slot, target);
+  }
+
+  #begin(operation: number): number {
+    this.#underWay |= 1 << operation;
+    return this.#home.engine.slots.tag(this.#slot, operation);
+  }
+
+  #is(operation: number): boolean {
+    return (this.#underWay & (1 << operation)) !== 0;
+  }
+
+  #touch(): void {
+    if (this.#dirty || this.#forgotten) return;
+    this.#dirty = true;
+    this.#home.engine.flushLater(this);
+  }
+
+  // ── what the kernel answers ─────────────────────────────────────────────────────────────────────────
+
+  onCompletion(operation: number, result: number, flags: number): void {
+    if (operation === RECEIVE) {
+      this.#onReceived(result, flags);
+    } else if (operation !== CANCEL) {
+      this.#settled(operation);
+      if (operation === SEND) this.#onSent(result);
+      else if (!this.closed) this.#onReady(operation, result);
+    }
+    if (this.closed) this.#leaveWhenQuiet();
+  }
+
+  #onReady(operation: number, result: number): void {
+    if (operation === CONNECT) this.#onConnected(result);
+    else if (operation === ROOM) this.#onRoom();
+    else if (result >= 0) this.#onPeerGone();
+  }
+
+  #settled(operation: number): void {
+    this.#underWay &= ~(1 << operation);
+    this.#cancelled &= ~(1 << operation);
+  }
+
+  #onConnected(result: number): void {
+    if (result < 0) return this.#failWith(result, true);
+    this.#connected = true;
+    this.#home.engine.timers.cancel(this.#connectTimer!);
+    this.#readRemote();
+    this.#touch();
+    this.handler.onConnect(this);
+  }
+
+  #onReceived(result: number, flags: number): void {
+    const buffer = this.#incoming.bufferOf(flags);
+    const ended = this.#incoming.isLast(flags);
+    if (ended) {
+      this.#settled(RECEIVE);
+      this.#touch();
+    }
+    if (result > 0) {
+      if (this.closed || this.#deaf) {
+        buffer!.release();
+        if (!this.closed) this.#heardWhileDeaf();
+      } else if (this.#paused || !this.#incoming.empty) {
+        this.#incoming.keep(buffer!, result);
+      } else {
+        this.#incoming.deliver(this, buffer!, result);
+      }
+      return;
+    }
+    buffer?.release();
+    if (this.closed || this.#failing) return;
+    if (result === 0) this.#onPeerEnd();
+    else this.#incoming.onError(-result, () => this.#failWith(result, false), this, this.#home.engine);
+  }
+
+  #onPeerEnd(): void {
+    this.#peerEnded = true;
+    if (this.#deaf) {
+      if (this.#ended) this.#close(false);
+      return;
+    }
+    if (this.#paused || !this.#incoming.empty) return;
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    this.#endTold = true;
+    this.handler.onEnd(this);
+    if (this.#ended) this.#close(false);
+  }
+
+  #onSent(result: number): void {
+    if (this.closed) {
+      this.#outgoing.release();
+      return;
+    }
+    if (result === -EAGAIN) {
+      this.#full = true;
+      this.#outgoing.settle(0);
+      // It may take long: what it waits for must not keep memory that others could use.
+      this.#outgoing.moveToHeap(this.#incoming.scarce);
+      this.#touch();
+      return;
+    }
+    if (result < 0) {
+      this.#outgoing.release();
+      return this.#failSoon(result);
+    }
+    this.taken += result;
+    this.takenAt = this.#home.engine.timers.now;
+    this.#outgoing.settle(result);
+    if (this.#outgoing.size > 0 || this.#after !== STAY) this.#touch();
+    if (this.#blocked && this.#outgoing.size <= LOW_MARK) {
+      this.#blocked = false;
+      if (this.#after === STAY) this.handler.onWritable(this);
+    }
+  }
+
+  #onRoom(): void {
+    this.#full = false;
+    this.#touch();
+  }
+
+  /** An error or the end of both sides, while nothing is read. What was sent before an end can still be read. */
+  #onPeerGone(): void {
+    this.#watched = true;
+    const error = this.#home.engine.libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR);
+    if (error > 0) this.#failWith(-error, false);
+  }
+
+  /** Called by the engine: ends, and what was put off because its owner was in a call. */
+  report(): void {
+    this.#reporting = false;
+    if (this.#gone) return;
+    if (this.closed) {
+      this.#gone = true;
+      const delivered = this.#after >= CLOSE && this.#ended;
+      this.handler.onClose(this, delivered ? null : this.#failure);
+      this.#leaveWhenQuiet();
+      return;
+    }
+    if (this.#failing) return this.fail(this.#failure!);
+    if (!this.#redeliver) return;
+    this.#redeliver = false;
+    if (this.#deaf) return;
+    this.#incoming.deliverKept(this, () => this.#paused || this.closed || this.#deaf);
+    if (this.closed || this.#paused || this.#deaf) return;
+    this.#touch();
+    if (this.#peerEnded && !this.#endTold) this.#tellEnd();
+  }
+
+  #reportLater(): void {
+    if (this.#reporting) return;
+    this.#reporting = true;
+    this.#home.engine.reportLater(this);
+  }
+
+  // ── the end ─────────────────────────────────────────────────────────────────────────────────────────
+
+  #finish(after: number): void {
+    if (this.closed || this.#after >= after) return;
+    this.#after = after;
+    if (this.#ended) this.#afterEnd();
+    else this.#touch();
+  }
+
+  /** Everything is sent: ends our side. */
+  #sendEnd(): void {
+    this.#ended = true;
+    if (this.#after !== CLOSE) this.#home.engine.libc.shutdown(this.#fd, SHUT_WR);
+    this.#afterEnd();
+  }
+
+  #afterEnd(): void {
+    if (this.#after === CLOSE || this.#peerEnded) {
+      // An end that its owner has not been told of yet comes first.
+      if (this.#after !== END || this.#endTold) this.#close(false);
+    } else if (this.#after === LINGER) {
+      this.#lingerTimer = this.#arm(this.#lingerTimer, LINGER_IDLE_TIMER, LINGER_IDLE);
+      this.#totalTimer = this.#arm(this.#totalTimer, LINGER_TOTAL_TIMER, LINGER_TOTAL);
+    }
+  }
+
+  #heardWhileDeaf(): void {
+    if (this.#lingerTimer?.armed === true) {
+      this.#home.engine.timers.schedule(this.#lingerTimer, LINGER_IDLE);
+    }
+  }
+
+  onTimer(timer: Timer): void {
+    if (this.closed) return;
+    if (timer.kind === CONNECT_TIMER) this.fail({ code: "connect-timeout", detail: "ETIMEDOUT" });
+    else if (timer.kind === WATCH_TIMER) this.#touch();
+    else this.#close(false);
+  }
+
+  #failWith(result: number, connecting: boolean): void {
+    this.fail(failureOf(errorName(-result), connecting));
+  }
+
+  /** Fails behind what has arrived already: a peer that answers and resets is heard first. */
+  #failSoon(result: number): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#failure = failureOf(errorName(-result), false);
+    this.#reportLater();
+  }
+
+  /** Closes the descriptor, with a reset if it can be reset. What is under way is cancelled at the end of the turn. */
+  #close(reset: boolean): void {
+    if (this.closed) return;
+    const { engine } = this.#home;
+    const dirty = this.#dirty;
+    if (this.#fd >= 0) {
+      if (!this.#local && this.#connected && this.#localPort === 0) this.#readLocal();
+      // Also as long as a receive is under way, which holds the socket, closing is all that is seen of us.
+      if (reset) engine.libc.setsockopt(this.#fd, SOL_SOCKET, SO_LINGER, 1, 0);
+      engine.ledger.closing(this.#fd);
+      engine.libc.close(this.#fd);
+      this.#fd = -1;
+    }
+    this.closed = true;
+    for (const timer of [
+      this.#connectTimer,
+      this.#lingerTimer,
+      this.#totalTimer,
+      this.#watchTimer,
+    ]) {
+      if (timer !== undefined) engine.timers.cancel(timer);
+    }
+    this.#incoming.release();
+    // While a send is under way its memory is the kernel's; it comes back in this turn.
+    if (!this.#is(SEND)) this.#outgoing.release();
+    if (!dirty) this.#touch();
+    this.#reportLater();
+  }
+
+  /** Nothing is left of it in the kernel, and its owner knows: the slot is free. */
+  #leaveWhenQuiet(): void {
+    const { slots } = this.#home.engine;
+    if (this.#forgotten || !this.#gone || this.#dirty || !slots.quiet(this.#slot)) return;
+    this.#forgotten = true;
+    slots.remove(this.#slot);
+    this.#home.forget(this);
+  }
+
+  #arm(timer: Timer | undefined, kind: number, delay: number): Timer {
+    const armed = timer ?? new Timer(this, kind);
+    this.#home.engine.timers.schedule(armed, delay);
+    return armed;
+  }
+
+  #readRemote(): void {
+    if (this.#home.engine.libc.getpeername(this.#fd, ADDRESS) < 0) return;
+    this.remoteAddress = readHost();
+    this.remotePort = readPort();
+  }
+
+  #readLocal(): void {
+    if (this.#local || this.#fd < 0 || !this.#connected) return;
+    this.#local = true;
+    if (this.#home.engine.libc.getsockname(this.#fd, ADDRESS) < 0) return;
+    this.#localAddress = readHost();
+    this.#localPort = readPort();
+  }
+}

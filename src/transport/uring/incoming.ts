@@ -1,0 +1,120 @@
+import { Buffer } from "node:buffer";
+import { GARBAGE_COLLECTED, Slice } from "#core/bytes/slice.ts";
+import type { Connection, ConnectionHandler } from "../contract.ts";
+import type { Engine, Party } from "./engine.ts";
+import type { BufferGroup, ReceiveBuffer } from "./native/buffer-group.ts";
+import { CQE_BUFFER, CQE_MORE, ECANCELED, EINTR, ENOBUFS } from "./native/layout.ts";
+
+/** Receives in a row that fill a small buffer before large ones are used. */
+const FULL_RECEIVES = 2;
+
+/** Has a handler, which may change at any time. */
+type Listening = Connection & { handler: ConnectionHandler };
+
+/**
+ * What a connection receives, and into which buffers.
+ *
+ * A connection begins with small buffers and one entry that goes on completing. When several in a row were filled, much
+ * is coming: it changes to large buffers and an entry for each, until one comes back that a small one could have held.
+ *
+ * When buffers are scarce, bytes are copied to JavaScript's heap before anybody sees them: whoever keeps them keeps no
+ * buffer that others wait for.
+ */
+export class Incoming {
+  /** Large buffers are, or will be, received into. */
+  large = false;
+  readonly #small: BufferGroup;
+  readonly #large: BufferGroup;
+  /** What the entry under way was made for. */
+  #receivesLarge = false;
+  #full = 0;
+  /** What arrived while paused, in order. */
+  #kept: Slice[] = [];
+
+  constructor(small: BufferGroup, large: BufferGroup) {
+    this.#small = small;
+    this.#large = large;
+  }
+
+  get empty(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** The entry under way should be ended, to be made anew for the other group. */
+  get inWrongMode(): boolean {
+    return this.large && !this.#receivesLarge;
+  }
+
+  /** Whether buffers run short. */
+  get scarce(): boolean {
+    return this.#small.scarce || this.#large.scarce;
+  }
+
+  /** The number of the group to receive into. */
+  choose(): number {
+    this.#receivesLarge = this.large;
+    const group = this.large ? this.#large : this.#small;
+    group.grow();
+    return group.id;
+  }
+
+  /** The buffer that a completion brought; null without. */
+  bufferOf(flags: number): ReceiveBuffer | null {
+    if ((flags & CQE_BUFFER) === 0) return null;
+    return (this.#receivesLarge ? this.#large : this.#small).take(flags >>> 16);
+  }
+
+  /** Whether the entry has ended with this completion. */
+  isLast(flags: number): boolean {
+    return (flags & CQE_MORE) === 0;
+  }
+
+  /** Shows the first `length` bytes of a buffer to the connection's handler. */
+  deliver(connection: Listening, buffer: ReceiveBuffer, length: number): void {
+    const slice = this.#sliceOf(buffer, length);
+    connection.handler.onData(connection, slice);
+    slice.release();
+  }
+
+  /** Keeps them for later. */
+  keep(buffer: ReceiveBuffer, length: number): void {
+    this.#kept.push(this.#sliceOf(buffer, length));
+  }
+
+  /** Shows what was kept, until `stop`. */
+  deliverKept(connection: Listening, stop: () => boolean): void {
+    while (this.#kept.length > 0 && !stop()) {
+      const slice = this.#kept.shift()!;
+      connection.handler.onData(connection, slice);
+      slice.release();
+    }
+  }
+
+  /** A receive has failed with `errno`. What passes is tried again; `fail` is called for the rest. */
+  onError(errno: number, fail: () => void, party: Party, engine: Engine): void {
+    if (errno === ENOBUFS) engine.flushWhenFed(party);
+    else if (errno !== ECANCELED && errno !== EINTR) fail();
+  }
+
+  /** Nobody wants it any more. */
+  release(): void {
+    for (const slice of this.#kept.splice(0)) slice.release();
+  }
+
+  #sliceOf(buffer: ReceiveBuffer, length: number): Slice {
+    const group = this.#receivesLarge ? this.#large : this.#small;
+    if (this.#receivesLarge) {
+      if (length <= this.#small.size) this.large = false;
+    } else if (length < group.size) {
+      this.#full = 0;
+    } else if (++this.#full >= FULL_RECEIVES) {
+      this.large = true;
+      this.#full = 0;
+    }
+    if (!group.scarce) return new Slice(buffer.bytes, buffer.start, length, buffer);
+    const copy = Buffer.allocUnsafeSlow(length);
+    copy.set(buffer.bytes.subarray(buffer.start, buffer.start + length));
+    buffer.release();
+    return new Slice(copy, 0, length, GARBAGE_COLLECTED);
+  }
+}
