@@ -30,6 +30,8 @@ export interface ProxyOptions {
   readonly defaultAdmin?: boolean;
   /** Colours in lines for people. Default: false. */
   readonly color?: boolean;
+  /** How bytes are moved, whatever the configuration says. */
+  readonly transport?: "auto" | "node" | "uring";
   /** Old-generation heap of each worker thread, in MiB. Default: its share of half the memory, 256 to 4096. */
   readonly workerHeapMb?: number;
 }

@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism, release, totalmem } from "node:os";
 
 import type { ConfigOrigin } from "#config/load.ts";
 import { changedSettings, inUse } from "#config/settings.ts";
@@ -31,6 +31,8 @@ import { allocateMemory } from "#process/memory.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import { messageOf } from "#process/worker-messages.ts";
 import { type Supervision, type WorkerEvent, WorkerPool } from "#process/workers.ts";
+import { Ledger } from "#transport/uring/ledger.ts";
+import { reclaim } from "#transport/uring/reclaim.ts";
 import {
   ConfigError,
   type ConfigSource,
@@ -48,12 +50,13 @@ export { checkConfig, explainRequest } from "./reading.ts";
 
 /** How an app runs, with every default filled in. */
 export interface AppOptions extends Required<
-  Omit<ProxyOptions, "writeAccess" | "log" | "workerHeapMb">
+  Omit<ProxyOptions, "writeAccess" | "log" | "workerHeapMb" | "transport">
 > {
   readonly source: ConfigSource;
   readonly writeAccess?: ProxyOptions["writeAccess"];
   readonly log?: ProxyOptions["log"];
   readonly workerHeapMb?: number;
+  readonly transport?: ProxyOptions["transport"];
   /** Times of the workers' supervision, where they are not the usual ones. */
   readonly supervision?: Partial<Supervision>;
 }
@@ -66,8 +69,11 @@ const HEAP = { least: 256, most: 4096 };
 /** Everything that exists only while the app listens. */
 interface Running {
   readonly tables: SharedTables;
-  /** `workers` as it was at the start: it cannot change any more. */
+  /** `workers` and `transport` as they were at the start: they cannot change any more. */
   readonly workers: Config["workers"];
+  readonly transport: Config["transport"];
+  /** What each worker has of the system, by row. */
+  readonly ledgers: readonly Ledger[];
   readonly listeners: ListenerSet;
   readonly pool: WorkerPool;
   readonly discovery: Discovery;
@@ -86,6 +92,9 @@ export class App extends EventEmitter<ProxyEvents> {
   #origin: ConfigOrigin;
   #read: ReadConfig;
   #running: Running | null = null;
+  #ledgers: readonly Ledger[] = [];
+  /** What the workers have said about theirs. */
+  #transport: Extract<WorkerReport, { kind: "transport" }> | null = null;
   #listening = false;
   #closing: Promise<void> | null = null;
 
@@ -255,10 +264,15 @@ export class App extends EventEmitter<ProxyEvents> {
   /** What of a configuration concerns the control thread alone. @returns warnings, as lines */
   async #adapt(running: Running, next: Config): Promise<string> {
     await this.#observer.adapt(next);
-    if (next.workers === running.workers) return "";
-    const message = "another number of `workers` takes effect at the next start";
-    this.say("warn", "needs_restart", message);
-    return `warning: ${message}\n`;
+    const messages: string[] = [];
+    if (next.workers !== running.workers) {
+      messages.push("another number of `workers` takes effect at the next start");
+    }
+    if (next.transport !== running.transport) {
+      messages.push("another `transport` takes effect at the next start");
+    }
+    for (const message of messages) this.say("warn", "needs_restart", message);
+    return messages.map((message) => `warning: ${message}\n`).join("");
   }
 
   async #close(delay: number, drain: number): Promise<void> {
@@ -282,6 +296,7 @@ export class App extends EventEmitter<ProxyEvents> {
     running.health.stop();
     await running.watch.close();
     await running.pool.stop();
+    for (const ledger of running.ledgers) reclaim(ledger);
     await running.listeners.close();
     await this.#observer.close();
     this.#running = null;
@@ -294,7 +309,10 @@ export class App extends EventEmitter<ProxyEvents> {
     const tables = openTables(memory, count, count);
     this.#rows.tables = tables;
     const random = new Xorshift(randomBytes(4).readUInt32LE());
-    const pool = this.#pool(count, memory, listeners, random);
+    const shared = new SharedArrayBuffer(Ledger.byteLength(count));
+    const ledgers = Array.from({ length: count }, (_, row) => new Ledger(shared, row));
+    this.#ledgers = ledgers;
+    const pool = this.#pool(count, { memory, ledgers: shared }, listeners, random);
     const discovery = new Discovery({
       resolve: resolveHost,
       scheduler: systemScheduler,
@@ -335,8 +353,19 @@ export class App extends EventEmitter<ProxyEvents> {
       onChange: () => void this.reload(),
       log: (level, message, fields) => this.say(level, "file_watch", message, fields),
     });
-    const { workers } = this.config;
-    return { tables, workers, listeners, pool, discovery, health, applier, watch };
+    const { workers, transport } = this.config;
+    return {
+      tables,
+      workers,
+      transport,
+      ledgers,
+      listeners,
+      pool,
+      discovery,
+      health,
+      applier,
+      watch,
+    };
   }
 
   #workers(listeners: ListenerSet): number {
@@ -350,13 +379,14 @@ export class App extends EventEmitter<ProxyEvents> {
 
   #pool(
     count: number,
-    memory: WorkerBoot["memory"],
+    shared: Pick<WorkerBoot, "memory" | "ledgers">,
     listeners: ListenerSet,
     random: Xorshift,
   ): WorkerPool {
     const { color, environment, workerHeapMb, supervision } = this.#options;
     const boot: WorkerBoot = {
-      memory,
+      ...shared,
+      transport: this.#options.transport ?? this.config.transport,
       seed: random.int(2 ** 31),
       color,
       utcOffset: utcOffset(),
@@ -382,6 +412,8 @@ export class App extends EventEmitter<ProxyEvents> {
     if (event.type === "starting") tables?.workers.startWorker(event.row);
     if (event.type === "died") {
       if (tables !== null) clearWorker(tables, event.row);
+      const ledger = this.#ledgers[event.row];
+      if (ledger !== undefined) reclaim(ledger);
       this.#observer.counters.workerRestarts++;
     }
     const message = messageOf(event);
@@ -404,6 +436,21 @@ export class App extends EventEmitter<ProxyEvents> {
       case "access":
         this.#observer.writeAccess(report.lines);
         break;
+      case "transport":
+        this.#onTransport(row, report);
+        break;
+    }
+  }
+
+  /** A worker that differs from the first is no reason to stop, and must not go unnoticed. */
+  #onTransport(row: number, chosen: Extract<WorkerReport, { kind: "transport" }>): void {
+    const first = this.#transport;
+    if (first === null) {
+      this.#transport = chosen;
+      this.#observer.transport = chosen.name;
+    } else if (first.name !== chosen.name) {
+      const message = `worker ${row} uses transport ${chosen.name}: ${chosen.reason ?? "as asked"}`;
+      this.say("warn", "transport", message, { worker: row, transport: chosen.name });
     }
   }
 
@@ -422,10 +469,12 @@ export class App extends EventEmitter<ProxyEvents> {
     for (const { code, message, fields } of announce(this.config)) {
       this.say("info", code, message, fields);
     }
-    // The one transport that there is: nothing is probed yet.
+    const { name = "node", reason = null } = this.#transport ?? {};
     const workers = `${pool.count} worker${pool.count === 1 ? "" : "s"}`;
-    const message = `transport node (Node's own sockets), ${workers}`;
-    this.say("info", "transport", message, { transport: "node", workers: pool.count });
+    const kind = name === "uring" ? `io_uring, Linux ${release()}` : "Node's own sockets";
+    const why = reason === null ? "" : `; not io_uring: ${reason}`;
+    const message = `transport ${name} (${kind}), ${workers}${why}`;
+    this.say("info", "transport", message, { transport: name, workers: pool.count });
   }
 }
 

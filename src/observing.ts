@@ -35,6 +35,8 @@ export interface ObserverOptions {
 /** See the head of this file. */
 export class Observer {
   readonly counters: ControlCounters = createControlCounters();
+  /** How the workers move bytes. */
+  transport = "node";
   /** Somebody has asked whether traffic should be sent here. */
   readinessAsked = false;
 
@@ -77,7 +79,7 @@ export class Observer {
     this.#metrics = new Metrics({
       tables,
       control: this.counters,
-      build: { version: packageVersion(), node: process.versions.node, transport: "node" },
+      build: { version: packageVersion(), node: process.versions.node, transport: () => this.transport },
       facts: processFacts,
       wall,
       startedWall: wall(),

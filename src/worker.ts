@@ -27,7 +27,8 @@ import type { Listener, ListenSource } from "#transport/contract.ts";
 import { AccessLog } from "#telemetry/access-log.ts";
 import { createExchangeTelemetry } from "#telemetry/exchange-telemetry.ts";
 import { processFacts } from "#telemetry/process-facts.ts";
-import { createNodeTransport } from "#transport/node/transport.ts";
+import { chooseTransport } from "#transport/choose.ts";
+import { Ledger } from "#transport/uring/ledger.ts";
 
 type RequestHook = NonNullable<Filter["onRequestHead"]>;
 type Control = ToWorker<WorkerPayload, AddressUpdate>;
@@ -42,7 +43,17 @@ const report = (what: WorkerReport): void => say({ type: "report", report: what 
 
 // ── parts that live as long as the thread ────────────────────────────────────────────────────────────
 
-const transport = createNodeTransport({ descriptors: processFacts().maxFds ?? Infinity });
+const { transport, without, refused } = chooseTransport({
+  wish: boot.transport,
+  descriptors: processFacts().maxFds ?? Infinity,
+  sharesListeners: workers > 1,
+  ledger: new Ledger(boot.ledgers, row),
+});
+report({
+  kind: "transport",
+  name: transport.name,
+  reason: without === null ? null : `${without.reason}; ${without.help}`,
+});
 const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 const random = new Xorshift(boot.seed + row);
 const tables = openTables(boot.memory, workers, row);
@@ -114,6 +125,11 @@ port.on("message", (message: Control) => {
 });
 
 async function prepare(id: number, { snapshot, addresses }: WorkerPayload): Promise<void> {
+  if (refused) {
+    const reason = `\`transport: uring\` is not possible here: ${without?.reason}. ${without?.help}; or write \`transport: auto\``;
+    say({ type: "refused", id, reason, place: null });
+    return;
+  }
   try {
     const module = snapshot.module === null ? null : await importModule(snapshot.module);
     learn(addresses);

@@ -70,6 +70,7 @@ async function create(terminal: Terminal, options: SourceOptions): Promise<Proxy
       defaultAdmin: true,
       color: terminal.color,
       ...heapOption(terminal),
+      ...transportOption(terminal),
     });
     if (proxy.warnings !== "") terminal.err(proxy.warnings);
     return proxy;
@@ -127,4 +128,17 @@ export function controlPlace(terminal: Terminal): ControlPlace {
 function heapOption(terminal: Terminal): { workerHeapMb?: number } {
   const megabytes = Number(terminal.environment["SLUICE_WORKER_HEAP_MB"]);
   return Number.isInteger(megabytes) && megabytes > 0 ? { workerHeapMb: megabytes } : {};
+}
+
+/**
+ * `SLUICE_TRANSPORT` sets the transport, whatever the configuration says: to compare two, or to rule one out.
+ * @throws ConfigError for another word
+ */
+function transportOption(terminal: Terminal): { transport?: "auto" | "node" | "uring" } {
+  const wish = terminal.environment["SLUICE_TRANSPORT"];
+  if (wish === undefined || wish === "") return {};
+  if (wish === "auto" || wish === "node" || wish === "uring") return { transport: wish };
+  throw new ConfigError(
+    `error: there is no transport \`${wish}\` (SLUICE_TRANSPORT)\n  hint: write auto, node or uring\n`,
+  );
 }

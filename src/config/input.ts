@@ -25,7 +25,7 @@ export interface ConfigInput<
   readonly limits?: LimitsInput | undefined;
   readonly log?: LogInput | undefined;
   readonly admin?: string | undefined;
-  readonly transport?: "auto" | "node" | undefined;
+  readonly transport?: "auto" | "node" | "uring" | undefined;
   readonly workers?: "auto" | number | undefined;
 }
 

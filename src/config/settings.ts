@@ -9,6 +9,7 @@ const SETTINGS: readonly (readonly [path: string, of: (config: Config) => unknow
   ["log.level", (config) => config.log.level],
   ["admin", (config) => config.admin],
   ["workers", (config) => config.workers],
+  ["transport", (config) => config.transport],
 ];
 
 /** Paths of the process's own settings in which two configurations differ: `["timeouts.drain"]`. */

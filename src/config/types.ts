@@ -22,7 +22,7 @@ export interface Config {
   readonly log: LogConfig;
   readonly admin: AdminConfig;
   /** `auto` lets the process choose. */
-  readonly transport: "auto" | "node";
+  readonly transport: "auto" | "node" | "uring";
   /** Number of worker threads, or one for each processor. */
   readonly workers: "auto" | number;
 }

@@ -11,6 +11,10 @@ export type Region = "endpoints" | "workers" | "metrics";
 /** What a worker is started with. */
 export interface WorkerBoot {
   readonly memory: Readonly<Record<Region, SharedArrayBuffer>>;
+  /** What each worker has of the system, by row; known to the transport alone. */
+  readonly ledgers: SharedArrayBuffer;
+  /** How bytes are to be moved. */
+  readonly transport: "auto" | "node" | "uring";
   /** Makes the random numbers of each worker different ones. */
   readonly seed: number;
   /** The access log on a terminal may be coloured. */
@@ -39,6 +43,8 @@ export type WorkerReport =
       readonly message: string;
       readonly fields: Readonly<Record<string, unknown>>;
     }
+  /** Which transport it uses, and why not another. */
+  | { readonly kind: "transport"; readonly name: string; readonly reason: string | null }
   /** Lines of the access log, each with its line break. */
   | { readonly kind: "access"; readonly lines: string }
   /** An endpoint could not be connected to: its name may point elsewhere by now. */

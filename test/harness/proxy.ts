@@ -24,7 +24,7 @@ import type {
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
 import type { Listener, SocketAddress, Transport } from "#transport/contract.ts";
-import { createNodeTransport } from "#transport/node/transport.ts";
+import { createTestTransport } from "./transports.ts";
 
 /** Where the backend of a proxy under test listens: a port of 127.0.0.1, or an address. */
 export type Backend = number | EndpointAddress;
@@ -72,7 +72,7 @@ export interface TestProxy {
 
 /** Starts a data plane that listens on a free port of 127.0.0.1. */
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
-  const transport = options.transport ?? createNodeTransport();
+  const transport = options.transport ?? createTestTransport();
   const endpoints = new EndpointTable(
     new SharedArrayBuffer(EndpointTable.byteLength(1)),
     1,

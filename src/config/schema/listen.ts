@@ -1,4 +1,4 @@
-import { message, oneOrMany, text, z } from "#sdk/config.ts";
+import { oneOrMany, text, z } from "#sdk/config.ts";
 import { parseListenAddress } from "../address.ts";
 import type { ListenInput, OneOrMany } from "../input.ts";
 import type { AdminConfig, ListenConfig } from "../types.ts";
@@ -53,19 +53,14 @@ export const adminSchema: z.ZodType<AdminConfig, string | undefined> = z
   });
 
 /** `transport`: how bytes are moved. */
-export const transportSchema: z.ZodType<"auto" | "node", "auto" | "node" | undefined> = z
-  .enum(["auto", "node"], {
-    error: (issue) =>
-      issue.input === "uring"
-        ? message(
-            "the io_uring transport is not part of this version yet",
-            "write `auto` or `node`",
-          )
-        : undefined,
-  })
+export const transportSchema: z.ZodType<
+  "auto" | "node" | "uring",
+  "auto" | "node" | "uring" | undefined
+> = z
+  .enum(["auto", "node", "uring"])
   .prefault("auto")
   .describe(
-    "How bytes are moved: `node` uses Node's own sockets; `auto` takes the fastest that this machine allows.",
+    "How bytes are moved. `uring`: by io_uring, which needs Linux 6.1 and the optional package koffi, and refuses to start without. `node`: by Node's own sockets, everywhere. `auto`: io_uring where it is possible, and a line in the log that says why where it is not. Another value takes effect at the next start.",
   );
 
 /** `workers`: how many threads. */

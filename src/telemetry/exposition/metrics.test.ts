@@ -53,7 +53,7 @@ function setUp(): Fixture {
   const metrics = new Metrics({
     tables: openTables(memory, 2, 2),
     control,
-    build: { version: "1.2.3", node: "v24.11.0", transport: "node" },
+    build: { version: "1.2.3", node: "v24.11.0", transport: () => "node" },
     facts: () => ({ residentBytes: 5e7, cpuSeconds: 1.25, openFds: 20, maxFds: 1024 }),
     wall: () => 1_000_000,
     startedWall: 900_500,

@@ -40,7 +40,8 @@ export interface MetricsOptions {
   readonly build: {
     readonly version: string;
     readonly node: string;
-    readonly transport: string;
+    /** As the workers have chosen. */
+    readonly transport: () => string;
   };
   readonly facts: () => ProcessFacts;
   /** Epoch milliseconds, now and when the process began. */
@@ -102,7 +103,7 @@ export class Metrics {
   expose(format: ExpositionFormat): string {
     const text = new ExpositionText(format);
     const { version, node, transport } = this.#options.build;
-    text.family(INSTRUMENTS.build).sample(1, version, node, transport);
+    text.family(INSTRUMENTS.build).sample(1, version, node, transport());
     this.#exposeRoutes(text);
     this.#exposeUpstreams(text);
     this.#exposeEndpoints(text);

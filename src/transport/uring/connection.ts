@@ -10,7 +10,18 @@ import {
 import { failureOf } from "../failure.ts";
 import type { Engine, Party } from "./engine.ts";
 import { Incoming } from "./incoming.ts";
-import { EAGAIN, POLLOUT, SHUT_WR, SOL_SOCKET, SO_ERROR, SO_LINGER } from "./native/layout.ts";
+import {
+  CQE_MORE,
+  EAGAIN,
+  ECANCELED,
+  EINTR,
+  ENOBUFS,
+  POLLOUT,
+  SHUT_WR,
+  SOL_SOCKET,
+  SO_ERROR,
+  SO_LINGER,
+} from "./native/layout.ts";
 import { errorName } from "./native/libc.ts";
 import { ADDRESS, readHost, readPort } from "./native/sockaddr.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -19,13 +30,10 @@ import type { Target } from "./slots.ts";
 /** How long a lingering connection waits for the next byte, and in all, in ms. */
 const LINGER_IDLE = 5_000;
 const LINGER_TOTAL = 30_000;
-/** How long reading is paused before it is looked whether the peer is still there, in ms. */
-const WATCH_AFTER = 100;
 
 const CONNECT_TIMER = 0;
 const LINGER_IDLE_TIMER = 1;
 const LINGER_TOTAL_TIMER = 2;
-const WATCH_TIMER = 3;
 
 /** What is to happen once the queue is sent. */
 const STAY = 0;
@@ -99,6 +107,10 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #paused = false;
   /** Nothing that arrives is of interest any more. */
   #deaf = false;
+  /** The turn in which bytes were delivered last. */
+  #heardIn = -1;
+  /** How the last receive has ended: 0, or an error; null while it goes on, or once it is dealt with. */
+  #lastResult: number | null = null;
   /** The peer has ended its side, and whether that was told. */
   #peerEnded = false;
   #endTold = false;
@@ -119,8 +131,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #connectTimer: Timer | undefined;
   #lingerTimer: Timer | undefined;
   #totalTimer: Timer | undefined;
-  #watchTimer: Timer | undefined;
-  /** The watch has seen an end, and would see it again and again. */
+  /** The watch has begun, and is not to begin again: it would see the same end again and again. */
   #watched = false;
 
   /** @param localPort of the own side; 0 when it is not known yet */
@@ -184,14 +195,12 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   pause(): void {
     if (this.#paused || this.#deaf || this.closed) return;
     this.#paused = true;
-    this.#watchTimer = this.#arm(this.#watchTimer, WATCH_TIMER, WATCH_AFTER);
     this.#touch();
   }
 
   resume(): void {
     if (!this.#paused || this.closed) return;
     this.#paused = false;
-    this.#home.engine.timers.cancel(this.#watchTimer!);
     if (!this.#incoming.empty || (this.#peerEnded && !this.#endTold)) {
       this.#redeliver = true;
       this.#reportLater();
@@ -243,7 +252,8 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   }
 
   #flushReceive(): void {
-    const wanted = !this.#paused && !this.#peerEnded && this.#incoming.empty;
+    const wanted =
+      !this.#paused && !this.#peerEnded && this.#lastResult === null && this.#incoming.empty;
     const { engine } = this.#home;
     if (this.#is(RECEIVE)) {
       if (!wanted || this.#incoming.inWrongMode) this.#cancel(RECEIVE);
@@ -273,14 +283,10 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     }
   }
 
-  /** While nothing is read, a peer that resets would go unnoticed. */
+  /** While nothing is read, a peer that resets would go unnoticed. Once begun, the watch goes on: it harms nobody. */
   #flushWatch(): void {
-    if (this.#is(RECEIVE)) {
-      if (this.#is(WATCH)) this.#cancel(WATCH);
-      return;
-    }
-    const watch = this.#peerEnded || (this.#paused && this.#watchTimer?.armed === false);
-    if (!watch || this.#watched || this.#is(WATCH)) return;
+    if (this.closed || this.#watched || (!this.#paused && !this.#peerEnded)) return;
+    this.#watched = true;
     // Errors and the end of both sides are always told.
     this.#home.engine.ring.poll(this.#slot, this.#begin(WATCH), this.#fd, 0);
   }
@@ -351,8 +357,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
 
   #onReceived(result: number, flags: number): void {
     const buffer = this.#incoming.bufferOf(flags);
-    const ended = this.#incoming.isLast(flags);
-    if (ended) {
+    if ((flags & CQE_MORE) === 0) {
       this.#settled(RECEIVE);
       this.#touch();
     }
@@ -363,14 +368,30 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
       } else if (this.#paused || !this.#incoming.empty) {
         this.#incoming.keep(buffer!, result);
       } else {
+        this.#heardIn = this.#home.engine.turn;
         this.#incoming.deliver(this, buffer!, result);
       }
       return;
     }
     buffer?.release();
     if (this.closed || this.#failing) return;
+    const { engine } = this.#home;
+    if (result === -ENOBUFS) {
+      engine.flushWhenFed(this);
+    } else if (result !== -ECANCELED && result !== -EINTR) {
+      this.#lastResult = result;
+      // What arrived in the same turn is to be passed on before somebody answers the end with a reset.
+      if (this.#heardIn === engine.turn) engine.reportAfterwards(this);
+      else this.#onLast();
+    }
+  }
+
+  /** The peer has ended its side, or the connection. */
+  #onLast(): void {
+    const result = this.#lastResult;
+    this.#lastResult = null;
     if (result === 0) this.#onPeerEnd();
-    else this.#incoming.onError(-result, () => this.#failWith(result, false), this, this.#home.engine);
+    else if (result !== null) this.#failWith(result, false);
   }
 
   #onPeerEnd(): void {
@@ -421,9 +442,9 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     this.#touch();
   }
 
-  /** An error or the end of both sides, while nothing is read. What was sent before an end can still be read. */
+  /** An error or the end of both sides. A receive tells it better; what was sent before an end can still be read. */
   #onPeerGone(): void {
-    this.#watched = true;
+    if (this.#is(RECEIVE)) return;
     const error = this.#home.engine.libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR);
     if (error > 0) this.#failWith(-error, false);
   }
@@ -440,6 +461,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
       return;
     }
     if (this.#failing) return this.fail(this.#failure!);
+    if (this.#lastResult !== null) this.#onLast();
     if (!this.#redeliver) return;
     this.#redeliver = false;
     if (this.#deaf) return;
@@ -490,7 +512,6 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   onTimer(timer: Timer): void {
     if (this.closed) return;
     if (timer.kind === CONNECT_TIMER) this.fail({ code: "connect-timeout", detail: "ETIMEDOUT" });
-    else if (timer.kind === WATCH_TIMER) this.#touch();
     else this.#close(false);
   }
 
@@ -520,12 +541,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
       this.#fd = -1;
     }
     this.closed = true;
-    for (const timer of [
-      this.#connectTimer,
-      this.#lingerTimer,
-      this.#totalTimer,
-      this.#watchTimer,
-    ]) {
+    for (const timer of [this.#connectTimer, this.#lingerTimer, this.#totalTimer]) {
       if (timer !== undefined) engine.timers.cancel(timer);
     }
     this.#incoming.release();

@@ -70,6 +70,9 @@ export class Engine implements Target {
   readonly slots: Slots = new Slots();
   readonly timers: TimerWheel;
 
+  /** Number of this turn. */
+  turn = 0;
+
   readonly #node: NodeLoop;
   /** Where Node's loop is polled. */
   readonly #low: number;
@@ -89,6 +92,8 @@ export class Engine implements Target {
 
   #tasks: (() => void)[] = [];
   #reports: Party[] = [];
+  /** What is reported when everything that is written now has been sent. */
+  #afterwards: Party[] = [];
   #flushes: Party[] = [];
   /** Receives that found no buffer, and are made again when there are some. */
   #starved: Party[] = [];
@@ -105,6 +110,11 @@ export class Engine implements Target {
     this.staging = new SendMemory(this.libc, ledger);
     this.timers = new EngineWheel(this, performance.now());
     this.#low = this.slots.add(this);
+  }
+
+  /** The last transport has let go of it; it cannot be used any more. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** One more transport uses it. */
@@ -153,6 +163,11 @@ export class Engine implements Target {
     this.enter();
   }
 
+  /** Calls `report` in the next turn, when everything that is written in this one has been handed to the kernel. */
+  reportAfterwards(party: Party): void {
+    this.#afterwards.push(party);
+  }
+
   /** Calls `flush` at the end of this turn. */
   flushLater(party: Party): void {
     this.enter();
@@ -181,11 +196,13 @@ export class Engine implements Target {
       do {
         this.#leave();
         if (this.#closed) return;
+        for (const party of this.#afterwards.splice(0)) this.#reports.push(party);
         if (!this.#polling) {
           this.#polling = true;
           this.ring.poll(this.#low, this.slots.tag(this.#low, 0), this.#node.fd, POLLIN);
         }
         this.ring.submit(this.#wait());
+        this.turn++;
         this.#readClock();
         this.ring.harvest(this.#complete);
         if (this.timers.nextDeadline() <= this.timers.now) this.timers.advance(this.timers.now);
@@ -217,6 +234,8 @@ export class Engine implements Target {
       const task = this.#tasks.shift();
       if (task === undefined) this.#reports.shift()!.report();
       else task();
+      // They may have settled what somebody waits for, and that may put off more.
+      if (this.#tasks.length + this.#reports.length === 0) runMicrotasks();
     }
     if (this.#starved.length > 0) this.#feed();
     if (!this.#closed) this.small.grow();
@@ -237,7 +256,8 @@ export class Engine implements Target {
     const node = this.#node.timeout();
     // After a look at what is there.
     if (node === 0) this.#nodeReady = true;
-    if (this.#nodeReady || this.ring.ready) return 0;
+    const due = this.#tasks.length + this.#reports.length > 0;
+    if (this.#nodeReady || due || this.ring.ready) return 0;
     const starved = this.#starved.length > 0 ? RETRY : Infinity;
     return Math.max(0, Math.min(node, this.timers.nextDeadline() - this.timers.now, starved));
   }

@@ -1,9 +1,8 @@
 import { Buffer } from "node:buffer";
 import { GARBAGE_COLLECTED, Slice } from "#core/bytes/slice.ts";
 import type { Connection, ConnectionHandler } from "../contract.ts";
-import type { Engine, Party } from "./engine.ts";
 import type { BufferGroup, ReceiveBuffer } from "./native/buffer-group.ts";
-import { CQE_BUFFER, CQE_MORE, ECANCELED, EINTR, ENOBUFS } from "./native/layout.ts";
+import { CQE_BUFFER } from "./native/layout.ts";
 
 /** Receives in a row that fill a small buffer before large ones are used. */
 const FULL_RECEIVES = 2;
@@ -64,11 +63,6 @@ export class Incoming {
     return (this.#receivesLarge ? this.#large : this.#small).take(flags >>> 16);
   }
 
-  /** Whether the entry has ended with this completion. */
-  isLast(flags: number): boolean {
-    return (flags & CQE_MORE) === 0;
-  }
-
   /** Shows the first `length` bytes of a buffer to the connection's handler. */
   deliver(connection: Listening, buffer: ReceiveBuffer, length: number): void {
     const slice = this.#sliceOf(buffer, length);
@@ -88,12 +82,6 @@ export class Incoming {
       connection.handler.onData(connection, slice);
       slice.release();
     }
-  }
-
-  /** A receive has failed with `errno`. What passes is tried again; `fail` is called for the rest. */
-  onError(errno: number, fail: () => void, party: Party, engine: Engine): void {
-    if (errno === ENOBUFS) engine.flushWhenFed(party);
-    else if (errno !== ECANCELED && errno !== EINTR) fail();
   }
 
   /** Nobody wants it any more. */

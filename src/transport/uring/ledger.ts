@@ -5,6 +5,7 @@ const MOST_DESCRIPTORS = 1 << 20;
 /** Mappings at the most; there are as many as a worker's buffers can grow, and some. */
 const MOST_MAPPINGS = 256;
 const NUMBERS = 2 * MOST_MAPPINGS;
+const BYTES = MOST_DESCRIPTORS / 8 + NUMBERS * 8;
 
 /**
  * What one worker has of the system: its descriptors and its memory, in memory that all threads share. When the
@@ -19,17 +20,21 @@ export class Ledger implements DescriptorLedger {
   readonly #bits: Uint8Array;
   readonly #mappings: Float64Array;
 
-  constructor(buffer: SharedArrayBuffer) {
-    this.#bits = new Uint8Array(buffer, 0, MOST_DESCRIPTORS / 8);
-    this.#mappings = new Float64Array(buffer, MOST_DESCRIPTORS / 8, NUMBERS);
+  /** @param row the worker's, in memory for several */
+  constructor(buffer: SharedArrayBuffer, row: number) {
+    const start = row * BYTES;
+    this.#bits = new Uint8Array(buffer, start, MOST_DESCRIPTORS / 8);
+    this.#mappings = new Float64Array(buffer, start + MOST_DESCRIPTORS / 8, NUMBERS);
   }
 
-  /** Bytes of a ledger; what is not touched costs nothing. */
-  static readonly BYTES: number = MOST_DESCRIPTORS / 8 + NUMBERS * 8;
+  /** Bytes for so many workers: 132 KiB each. Pages that are never touched cost nothing. */
+  static byteLength(workers: number): number {
+    return workers * BYTES;
+  }
 
   /** One that nobody else reads. */
   static alone(): Ledger {
-    return new Ledger(new SharedArrayBuffer(Ledger.BYTES));
+    return new Ledger(new SharedArrayBuffer(BYTES), 0);
   }
 
   opened(fd: number): void {

@@ -8,6 +8,8 @@ import type { Target } from "./slots.ts";
 
 /** How long accepting rests when descriptors or memory have run out, in ms. */
 const REST = 500;
+/** Entries under way for a socket that others accept from too, at the most. */
+const MOST_ACCEPTS = 16;
 /** How long a closing listener goes on accepting from a socket that others hold too, in ms. */
 const PARTING = 100;
 
@@ -35,13 +37,21 @@ export interface ListenerOptions {
   readonly fd: number;
   readonly address: SocketAddress;
   readonly acceptor: Acceptor;
-  /** Others accept from the same socket. */
+  /** Other workers accept from the same socket. */
   readonly shared: boolean;
+  /** It is a socket that others may hold, and is left with a look at who waits. */
+  readonly lent: boolean;
   /** Called when the descriptor is closed. */
   readonly onClosed: () => void;
 }
 
-/** A listening socket, accepted from by one entry that goes on completing. */
+/**
+ * A listening socket, accepted from by one entry that goes on completing.
+ *
+ * Where several workers accept from it that would be unjust: the kernel always wakes the one that has waited longest, and
+ * one that goes on completing never leaves its place. There each entry is for one connection, after which it queues
+ * up behind the others; in a rush there are several.
+ */
 export class UringListener implements Listener, Target, Party, TimerOwner {
   readonly address: SocketAddress;
   /** Port of the connections; 0 of a unix socket. */
@@ -53,8 +63,13 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
   readonly #partingTimer: Timer = new Timer(this, PARTING_TIMER);
   #fd: number;
   #dirty = false;
-  #accepting = false;
+  /** Entries under way. */
+  #accepting = 0;
   #cancelling = false;
+  /** How many there should be, the turn they were counted in, and how many have completed in it. */
+  #wanted = 1;
+  #turn = 0;
+  #completed = 0;
   #paused = false;
   /** Accepted after `pause`, before the kernel knew. */
   #held: number[] = [];
@@ -101,7 +116,7 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
     } else {
       this.resume();
       this.#home.engine.timers.cancel(this.#restTimer);
-      if (this.#options.shared) this.#home.engine.timers.schedule(this.#partingTimer, PARTING);
+      if (this.#options.lent) this.#home.engine.timers.schedule(this.#partingTimer, PARTING);
       else this.#home.engine.defer(() => this.#leave());
     }
     return this.#closed.promise;
@@ -129,10 +144,12 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
     this.#dirty = false;
     const { engine } = this.#home;
     const wanted = this.#fd >= 0 && !this.#paused && !this.#leaving && !this.#restTimer.armed;
-    if (wanted && !this.#accepting) {
-      this.#accepting = true;
-      engine.ring.accept(this.#slot, engine.slots.tag(this.#slot, ACCEPT), this.#fd);
-    } else if (!wanted && this.#accepting && !this.#cancelling) {
+    while (wanted && this.#accepting < this.#wanted) {
+      this.#accepting++;
+      const tag = engine.slots.tag(this.#slot, ACCEPT);
+      engine.ring.accept(this.#slot, tag, this.#fd, !this.#options.shared);
+    }
+    if (!wanted && this.#accepting > 0 && !this.#cancelling) {
       this.#cancelling = true;
       const target = engine.slots.name(this.#slot, ACCEPT);
       engine.ring.cancel(this.#slot, engine.slots.tag(this.#slot, CANCEL), this.#slot, target);
@@ -143,13 +160,14 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
   onCompletion(operation: number, result: number, flags: number): void {
     if (operation === ACCEPT) {
       if ((flags & CQE_MORE) === 0) {
-        this.#accepting = false;
-        this.#cancelling = false;
+        this.#accepting--;
+        if (this.#accepting === 0) this.#cancelling = false;
+        this.#count();
+        this.#touch();
       }
       if (result >= 0) this.#accepted(result);
       else this.#onError(-result);
-      if (this.#leaving && !this.#accepting) this.#emptyQueue();
-      else if (!this.#accepting) this.#touch();
+      if (this.#leaving && this.#accepting === 0) this.#emptyQueue();
     }
     this.#forgetWhenQuiet();
   }
@@ -159,6 +177,19 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
     while (this.#held.length > 0 && !this.#paused) {
       this.#home.accept(this.#held.shift()!, this, this.#options.acceptor);
     }
+  }
+
+  /** Twice as many entries when all of them have completed in one turn; one when there is no rush any more. */
+  #count(): void {
+    if (!this.#options.shared) return;
+    const { turn } = this.#home.engine;
+    if (turn !== this.#turn) {
+      if (this.#completed < this.#wanted) this.#wanted = 1;
+      this.#turn = turn;
+      this.#completed = 0;
+    }
+    this.#completed++;
+    if (this.#completed >= this.#wanted) this.#wanted = Math.min(MOST_ACCEPTS, this.#wanted * 2);
   }
 
   #accepted(fd: number): void {
@@ -184,7 +215,7 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
   #leave(): void {
     if (this.#fd < 0) return;
     this.#leaving = true;
-    if (this.#accepting) this.#touch();
+    if (this.#accepting > 0) this.#touch();
     else this.#emptyQueue();
   }
 

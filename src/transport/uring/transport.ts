@@ -35,6 +35,8 @@ const SHUTDOWN: TransportFailure = { code: "shutdown", detail: "" };
 export interface UringTransportOptions {
   /** Descriptors that the process may have (RLIMIT_NOFILE). Without it only the system's own refusals count. */
   readonly descriptors?: number;
+  /** Others accept from the sockets that it gets as descriptors. */
+  readonly sharesListeners?: boolean;
   /** Where is written down what this thread has of the system. */
   readonly ledger?: Ledger;
   /** The loop to run on; several transports of one thread share it. By default one of its own. */
@@ -48,7 +50,7 @@ export interface UringTransportOptions {
  */
 export function createUringTransport(options: UringTransportOptions = {}): Transport {
   const engine = options.engine ?? new Engine(options.ledger ?? Ledger.alone());
-  return new UringTransport(engine, options.descriptors ?? Infinity);
+  return new UringTransport(engine, options);
 }
 
 class UringTransport implements Transport, Home, ListenerHome {
@@ -64,10 +66,13 @@ class UringTransport implements Transport, Home, ListenerHome {
    */
   readonly #acceptBelow: number;
   readonly #connectBelow: number;
+  readonly #sharesListeners: boolean;
   #stopping: PromiseWithResolvers<void> | undefined;
   #stopped = false;
 
-  constructor(engine: Engine, descriptors: number) {
+  constructor(engine: Engine, options: UringTransportOptions) {
+    const descriptors = options.descriptors ?? Infinity;
+    this.#sharesListeners = options.sharesListeners ?? false;
     this.engine = engine;
     this.timers = engine.timers;
     engine.hold();
@@ -89,7 +94,8 @@ class UringTransport implements Transport, Home, ListenerHome {
       fd,
       address,
       acceptor,
-      shared: source.kind === "descriptor",
+      shared: source.kind === "descriptor" && this.#sharesListeners,
+      lent: source.kind === "descriptor",
       onClosed: () => {
         if (own !== null) removePath(own);
       },

@@ -74,6 +74,9 @@ export const SQE_BUFFER_SELECT: number = 1 << 5;
 export const RECV_MULTISHOT: number = 1 << 1;
 export const ACCEPT_MULTISHOT: number = 1 << 0;
 
+/** Of a cancel: all entries that match, not only the first. */
+export const CANCEL_ALL: number = 1 << 0;
+
 // Flags of a completion.
 /** The number of a provided buffer is in the upper 16 bits. */
 export const CQE_BUFFER: number = 1 << 0;

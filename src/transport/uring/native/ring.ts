@@ -128,10 +128,10 @@ export class Ring {
     return this.#backlog.length > 0 || this.#words[this.#cqHead] !== this.#words[this.#cqTail];
   }
 
-  /** Completes with a descriptor for every connection that comes, until it ends. */
-  accept(low: number, high: number, fd: number): void {
+  /** Completes with a descriptor for a connection, or for every one that comes until it ends. */
+  accept(low: number, high: number, fd: number, many: boolean): void {
     const i = this.#entry(at.OP_ACCEPT, fd, low, high);
-    this.#entries[i]! |= at.ACCEPT_MULTISHOT << 16;
+    if (many) this.#entries[i]! |= at.ACCEPT_MULTISHOT << 16;
     this.#entries[i + 7] = at.SOCK_CLOEXEC;
   }
 
@@ -195,11 +195,12 @@ export class Ring {
     this.#entries[i + 7] = events;
   }
 
-  /** Ends the entry that was made with `targetLow` and `targetHigh`; it completes with ECANCELED if it was still waiting. */
+  /** Ends the entries that were made with `targetLow` and `targetHigh`; they complete with ECANCELED if they were still waiting. */
   cancel(low: number, high: number, targetLow: number, targetHigh: number): void {
     const i = this.#entry(at.OP_ASYNC_CANCEL, -1, low, high);
     this.#entries[i + 4] = targetLow;
     this.#entries[i + 5] = targetHigh;
+    this.#entries[i + 7] = at.CANCEL_ALL;
   }
 
   /**
