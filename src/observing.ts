@@ -79,7 +79,11 @@ export class Observer {
     this.#metrics = new Metrics({
       tables,
       control: this.counters,
-      build: { version: packageVersion(), node: process.versions.node, transport: () => this.transport },
+      build: {
+        version: packageVersion(),
+        node: process.versions.node,
+        transport: () => this.transport,
+      },
       facts: processFacts,
       wall,
       startedWall: wall(),

@@ -224,7 +224,7 @@ routes:
 trustedProxies: [10.0.0.1/8] #!
 log: { access: jsn } #!
 admin: localhost #!
-transport: urring #!
+transport: io_uring #!
 workers: "4" #!
 limits:
 timeots: {} #!

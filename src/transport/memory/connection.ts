@@ -9,33 +9,13 @@ import {
   type SocketAddress,
   type TransportFailure,
 } from "../contract.ts";
+import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from "../endings.ts";
 import { Block, type BlockLedger } from "./block.ts";
 import { Pipe, pickSize } from "./pipe.ts";
-
-const LINGER_IDLE = 5_000;
-const LINGER_TOTAL = 30_000;
 
 const CONNECT_TIMER = 0;
 const LINGER_IDLE_TIMER = 1;
 const LINGER_TOTAL_TIMER = 2;
-
-/** What is to happen once the queue is sent. */
-const STAY = 0;
-const END = 1;
-const CLOSE = 2;
-const LINGER = 3;
-
-const NO_HANDLER: ConnectionHandler = {
-  onConnect: complain,
-  onData: complain,
-  onEnd: complain,
-  onWritable: complain,
-  onClose: complain,
-};
-
-function complain(): never {
-  throw new Error("the connection has no handler");
-}
 
 /** What a connection can do next; the network chooses one at random. */
 export type Step = "connect" | "send" | "finish" | "writable" | "data" | "end" | "reset" | "close";

@@ -9,6 +9,7 @@ import {
   LOW_MARK,
   type TransportFailure,
 } from "../contract.ts";
+import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from "../endings.ts";
 import { failureOf, nameOf } from "../failure.ts";
 import { plainAddress } from "./address.ts";
 import type { Slab } from "./slab.ts";
@@ -21,33 +22,11 @@ const LARGEST_COPY = 16 * 1024;
 /** Slices in one vectored write; systems allow 1024. */
 const MOST_SLICES = 256;
 
-/** How long a lingering connection waits for the next byte, and in all, in ms. */
-const LINGER_IDLE = 5_000;
-const LINGER_TOTAL = 30_000;
-
 const CONNECT_TIMER = 0;
 const LINGER_IDLE_TIMER = 1;
 const LINGER_TOTAL_TIMER = 2;
 
-/** What is to happen once the queue is sent. */
-const STAY = 0;
-const END = 1;
-const CLOSE = 2;
-const LINGER = 3;
-
 const NO_BYTES = Buffer.alloc(0);
-
-const NO_HANDLER: ConnectionHandler = {
-  onConnect: complain,
-  onData: complain,
-  onEnd: complain,
-  onWritable: complain,
-  onClose: complain,
-};
-
-function complain(): never {
-  throw new Error("the connection has no handler");
-}
 
 /** What a connection needs of the transport that it belongs to. */
 export interface Home {

@@ -1,4 +1,4 @@
-import { Slice } from "#core/bytes/slice.ts";
+import type { Slice } from "#core/bytes/slice.ts";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import {
   type Connection,
@@ -7,6 +7,7 @@ import {
   LOW_MARK,
   type TransportFailure,
 } from "../contract.ts";
+import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from "../endings.ts";
 import { failureOf } from "../failure.ts";
 import type { Engine, Party } from "./engine.ts";
 import { Incoming } from "./incoming.ts";
@@ -24,22 +25,13 @@ import {
 } from "./native/layout.ts";
 import { errorName } from "./native/libc.ts";
 import { ADDRESS, readHost, readPort } from "./native/sockaddr.ts";
+import { Operations } from "./operations.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Target } from "./slots.ts";
-
-/** How long a lingering connection waits for the next byte, and in all, in ms. */
-const LINGER_IDLE = 5_000;
-const LINGER_TOTAL = 30_000;
 
 const CONNECT_TIMER = 0;
 const LINGER_IDLE_TIMER = 1;
 const LINGER_TOTAL_TIMER = 2;
-
-/** What is to happen once the queue is sent. */
-const STAY = 0;
-const END = 1;
-const CLOSE = 2;
-const LINGER = 3;
 
 // Operations; none may be under way twice.
 const CONNECT = 1;
@@ -50,18 +42,6 @@ const RECEIVE = 4;
 /** Waits for the end of a peer that is not read from. */
 const WATCH = 5;
 const CANCEL = 6;
-
-const NO_HANDLER: ConnectionHandler = {
-  onConnect: complain,
-  onData: complain,
-  onEnd: complain,
-  onWritable: complain,
-  onClose: complain,
-};
-
-function complain(): never {
-  throw new Error("the connection has no handler");
-}
 
 /** What a connection needs of the transport that it belongs to. */
 export interface Home {
@@ -88,7 +68,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   closed = false;
 
   readonly #home: Home;
-  readonly #slot: number;
+  readonly #operations: Operations;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   #fd: number;
@@ -98,10 +78,6 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #local = false;
 
   #dirty = false;
-  /** Entries under way, a bit for each operation; and those that are being cancelled. */
-  #underWay = 0;
-  #cancelled = 0;
-
   #address: Uint8Array | null = null;
   #connected: boolean;
   #paused = false;
@@ -142,7 +118,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     this.#fd = fd;
     this.#connected = connected;
     this.#localPort = localPort;
-    this.#slot = engine.slots.add(this);
+    this.#operations = new Operations(engine, this, CANCEL);
     this.#incoming = new Incoming(engine.small, engine.large);
     this.#outgoing = new Outgoing(engine.staging);
     if (connected) this.#touch();
@@ -247,7 +223,12 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
 
   #flushConnect(): void {
     if (this.#address === null) return;
-    this.#home.engine.ring.connect(this.#slot, this.#begin(CONNECT), this.#fd, this.#address);
+    this.#home.engine.ring.connect(
+      this.#operations.slot,
+      this.#operations.begin(CONNECT),
+      this.#fd,
+      this.#address,
+    );
     this.#address = null;
   }
 
@@ -255,31 +236,31 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     const wanted =
       !this.#paused && !this.#peerEnded && this.#lastResult === null && this.#incoming.empty;
     const { engine } = this.#home;
-    if (this.#is(RECEIVE)) {
-      if (!wanted || this.#incoming.inWrongMode) this.#cancel(RECEIVE);
+    if (this.#operations.has(RECEIVE)) {
+      if (!wanted || this.#incoming.inWrongMode) this.#operations.cancel(RECEIVE);
       return;
     }
     if (!wanted) return;
-    const tag = this.#begin(RECEIVE);
+    const tag = this.#operations.begin(RECEIVE);
     const group = this.#incoming.choose();
-    if (this.#incoming.large) engine.ring.receiveOnce(this.#slot, tag, this.#fd, group);
-    else engine.ring.receiveMany(this.#slot, tag, this.#fd, group);
+    if (this.#incoming.large) engine.ring.receiveOnce(this.#operations.slot, tag, this.#fd, group);
+    else engine.ring.receiveMany(this.#operations.slot, tag, this.#fd, group);
   }
 
   #flushSend(): void {
     const { ring } = this.#home.engine;
-    if (this.#is(SEND)) return;
+    if (this.#operations.has(SEND)) return;
     if (this.#outgoing.size === 0) {
       if (this.#after !== STAY && !this.#ended) this.#sendEnd();
     } else if (!this.#full) {
       // Without memory to send from it is tried again in the next turn.
       if (this.#outgoing.prepare()) {
-        this.#outgoing.send(ring, this.#slot, this.#begin(SEND), this.#fd);
+        this.#outgoing.send(ring, this.#operations.slot, this.#operations.begin(SEND), this.#fd);
       } else {
         this.#touch();
       }
-    } else if (!this.#is(ROOM)) {
-      ring.poll(this.#slot, this.#begin(ROOM), this.#fd, POLLOUT);
+    } else if (!this.#operations.has(ROOM)) {
+      ring.poll(this.#operations.slot, this.#operations.begin(ROOM), this.#fd, POLLOUT);
     }
   }
 
@@ -288,32 +269,13 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (this.closed || this.#watched || (!this.#paused && !this.#peerEnded)) return;
     this.#watched = true;
     // Errors and the end of both sides are always told.
-    this.#home.engine.ring.poll(this.#slot, this.#begin(WATCH), this.#fd, 0);
+    this.#home.engine.ring.poll(this.#operations.slot, this.#operations.begin(WATCH), this.#fd, 0);
   }
 
   /** Takes back what is under way, so that the kernel lets go of the socket. */
   #flushClosed(): void {
-    for (const operation of [CONNECT, ROOM, RECEIVE, WATCH]) {
-      if (this.#is(operation)) this.#cancel(operation);
-    }
+    for (const operation of [CONNECT, ROOM, RECEIVE, WATCH]) this.#operations.cancel(operation);
     this.#leaveWhenQuiet();
-  }
-
-  #cancel(operation: number): void {
-    if ((this.#cancelled & (1 << operation)) !== 0) return;
-    this.#cancelled |= 1 << operation;
-    const { engine } = this.#home;
-    const target = engine.slots.name(this.#slot, operation);
-    engine.ring.cancel(this.#slot, engine.slots.tag(this.#slot, CANCEL), this.#slot, target);
-  }
-
-  #begin(operation: number): number {
-    this.#underWay |= 1 << operation;
-    return this.#home.engine.slots.tag(this.#slot, operation);
-  }
-
-  #is(operation: number): boolean {
-    return (this.#underWay & (1 << operation)) !== 0;
   }
 
   #touch(): void {
@@ -328,7 +290,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (operation === RECEIVE) {
       this.#onReceived(result, flags);
     } else if (operation !== CANCEL) {
-      this.#settled(operation);
+      this.#operations.settle(operation);
       if (operation === SEND) this.#onSent(result);
       else if (!this.closed) this.#onReady(operation, result);
     }
@@ -339,11 +301,6 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (operation === CONNECT) this.#onConnected(result);
     else if (operation === ROOM) this.#onRoom();
     else if (result >= 0) this.#onPeerGone();
-  }
-
-  #settled(operation: number): void {
-    this.#underWay &= ~(1 << operation);
-    this.#cancelled &= ~(1 << operation);
   }
 
   #onConnected(result: number): void {
@@ -358,7 +315,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #onReceived(result: number, flags: number): void {
     const buffer = this.#incoming.bufferOf(flags);
     if ((flags & CQE_MORE) === 0) {
-      this.#settled(RECEIVE);
+      this.#operations.settle(RECEIVE);
       this.#touch();
     }
     if (result > 0) {
@@ -444,7 +401,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
 
   /** An error or the end of both sides. A receive tells it better; what was sent before an end can still be read. */
   #onPeerGone(): void {
-    if (this.#is(RECEIVE)) return;
+    if (this.#operations.has(RECEIVE)) return;
     const error = this.#home.engine.libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR);
     if (error > 0) this.#failWith(-error, false);
   }
@@ -546,17 +503,15 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     }
     this.#incoming.release();
     // While a send is under way its memory is the kernel's; it comes back in this turn.
-    if (!this.#is(SEND)) this.#outgoing.release();
+    if (!this.#operations.has(SEND)) this.#outgoing.release();
     if (!dirty) this.#touch();
     this.#reportLater();
   }
 
   /** Nothing is left of it in the kernel, and its owner knows: the slot is free. */
   #leaveWhenQuiet(): void {
-    const { slots } = this.#home.engine;
-    if (this.#forgotten || !this.#gone || this.#dirty || !slots.quiet(this.#slot)) return;
+    if (this.#forgotten || !this.#gone || this.#dirty || !this.#operations.leave()) return;
     this.#forgotten = true;
-    slots.remove(this.#slot);
     this.#home.forget(this);
   }
 

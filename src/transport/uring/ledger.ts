@@ -61,7 +61,8 @@ export class Ledger implements DescriptorLedger {
   *descriptors(): Generator<number> {
     for (let byte = 0; byte < this.#bits.length; byte++) {
       const bits = this.#bits[byte]!;
-      for (let bit = 0; bits !== 0 && bit < 8; bit++) {
+      if (bits === 0) continue;
+      for (let bit = 0; bit < 8; bit++) {
         if ((bits & (1 << bit)) !== 0) yield byte * 8 + bit;
       }
     }
@@ -75,4 +76,3 @@ export class Ledger implements DescriptorLedger {
     }
   }
 }
-

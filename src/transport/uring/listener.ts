@@ -20,7 +20,12 @@ const REST_TIMER = 0;
 const PARTING_TIMER = 1;
 
 /** Errors of one connection that is gone before it was accepted (accept(2)): the next may be well. */
-const PASSING: ReadonlySet<string> = new Set(["ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTUNREACH"]);
+const PASSING: ReadonlySet<string> = new Set([
+  "ECONNABORTED",
+  "EPROTO",
+  "ENETDOWN",
+  "EHOSTUNREACH",
+]);
 
 /** What a listener needs of its transport. */
 export interface ListenerHome {
@@ -144,7 +149,8 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
     this.#dirty = false;
     const { engine } = this.#home;
     const wanted = this.#fd >= 0 && !this.#paused && !this.#leaving && !this.#restTimer.armed;
-    while (wanted && this.#accepting < this.#wanted) {
+    const entries = wanted ? this.#wanted : 0;
+    while (this.#accepting < entries) {
       this.#accepting++;
       const tag = engine.slots.tag(this.#slot, ACCEPT);
       engine.ring.accept(this.#slot, tag, this.#fd, !this.#options.shared);

@@ -36,9 +36,15 @@ function shareDescriptor(
   address: SocketAddress & { kind: "tcp" },
 ): Awaited<ReturnType<NonNullable<TransportBench["descriptors"]>>> {
   const { libc } = engine;
-  const dup = libc.function<(fd: number) => number>("int dup(int)");
+  const dup = libc.function("int dup(int)") as (fd: number) => number;
   const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-  assert.equal(libc.bind(fd, encodeAddress(address, () => 0)!), 0);
+  assert.equal(
+    libc.bind(
+      fd,
+      encodeAddress(address, () => 0)!,
+    ),
+    0,
+  );
   assert.equal(libc.listen(fd, 100), 0);
   libc.getsockname(fd, ADDRESS);
   shared.push(() => libc.close(fd));

@@ -19,7 +19,14 @@ import { Ledger } from "./ledger.ts";
 import { type ListenerHome, UringListener } from "./listener.ts";
 import * as at from "./native/layout.ts";
 import { errorName } from "./native/libc.ts";
-import { ADDRESS, encodeAddress, familyOf, readHost, readPath, readPort } from "./native/sockaddr.ts";
+import {
+  ADDRESS,
+  encodeAddress,
+  familyOf,
+  readHost,
+  readPath,
+  readPort,
+} from "./native/sockaddr.ts";
 
 /** Connections that wait in the kernel, which cuts this down to its own limit. */
 const BACKLOG = 4096;
@@ -179,9 +186,10 @@ class UringTransport implements Transport, Home, ListenerHome {
   }
 
   /** A descriptor to connect with, or why there is none. */
-  #socketFor(
-    address: Uint8Array | null,
-  ): { readonly fd: number; readonly failure: TransportFailure | null } {
+  #socketFor(address: Uint8Array | null): {
+    readonly fd: number;
+    readonly failure: TransportFailure | null;
+  } {
     if (this.#stopping !== undefined) return { fd: -1, failure: SHUTDOWN };
     // Names are resolved elsewhere; one that gets here must not wait for the system's resolver.
     if (address === null) return { fd: -1, failure: failureOf("ENOTFOUND", true) };

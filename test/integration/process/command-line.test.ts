@@ -11,7 +11,7 @@ const FORTY_MISTAKES = `listen:
   - http://:80 # wrong
   - "unix:" # wrong
   - "::1:80" # wrong
-transport: uring # wrong
+transport: io_uring # wrong
 workers: 0 # wrong
 admin: nowhere # wrong
 forwarded: maybe # wrong
@@ -94,7 +94,6 @@ describe("a configuration with forty mistakes", () => {
         wrongLines,
       );
       assert.match(stderr, new RegExp(`^${wrongLines.length} errors$`, "m"));
-      assert.match(stderr, /the io_uring transport is not part of this version yet/);
       assert.match(stderr, /did you mean `limits`/);
       assert.match(stderr, /TLS to backends is not part of this version yet/);
       assert.doesNotMatch(stderr, /listening on|    at /);

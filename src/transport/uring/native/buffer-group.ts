@@ -24,7 +24,13 @@ export class ReceiveBuffer extends Pinned {
   readonly #group: BufferGroup;
   readonly #number: number;
 
-  constructor(group: BufferGroup, number: number, mapping: Mapping, bytes: Uint8Array, start: number) {
+  constructor(
+    group: BufferGroup,
+    number: number,
+    mapping: Mapping,
+    bytes: Uint8Array,
+    start: number,
+  ) {
     super(mapping);
     this.#group = group;
     this.#number = number;

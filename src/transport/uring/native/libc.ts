@@ -71,7 +71,15 @@ export class Libc {
   }
 
   /** @returns the result, or the negated error */
-  syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number {
+  syscall(
+    number: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    e: number,
+    f: number,
+  ): number {
     const result = this.#syscall(number, a, b, c, d, e, f);
     return result < 0 ? -this.errno : result;
   }
@@ -83,14 +91,20 @@ export class Libc {
   }
 
   /** `io_uring_register` with a structure that the kernel reads or fills before it returns. */
-  register(number: number, fd: number, what: number, argument: Uint8Array | Uint32Array, count: number): number {
+  register(
+    number: number,
+    fd: number,
+    what: number,
+    argument: Uint8Array | Uint32Array,
+    count: number,
+  ): number {
     const result = this.#registerPointer(number, fd, what, argument, count);
     return result < 0 ? -this.errno : result;
   }
 
   /** @returns the address. @throws Error of the system */
   mmap(length: number, protection: number, flags: number, fd: number, offset: number): number {
-    const address = Number(this.#mmap(0, length, protection, flags, fd, offset));
+    const address = this.#mmap(0, length, protection, flags, fd, offset);
     // MAP_FAILED is the largest address there is.
     if (address > 2 ** 52) throw this.error("mmap", this.errno);
     return address;
@@ -150,13 +164,13 @@ export class Libc {
   /** Writes an address into `into`. @returns its length, or the negated error */
   getpeername(fd: number, into: Uint8Array): number {
     LENGTH[0] = into.length;
-    return this.#getpeername(fd, into, LENGTH) < 0 ? -this.errno : LENGTH[0]!;
+    return this.#getpeername(fd, into, LENGTH) < 0 ? -this.errno : LENGTH[0];
   }
 
   /** As {@link getpeername}, for the own side. */
   getsockname(fd: number, into: Uint8Array): number {
     LENGTH[0] = into.length;
-    return this.#getsockname(fd, into, LENGTH) < 0 ? -this.errno : LENGTH[0]!;
+    return this.#getsockname(fd, into, LENGTH) < 0 ? -this.errno : LENGTH[0];
   }
 
   /** The environment of this thread, for calls of Node's own interface. */
@@ -165,8 +179,8 @@ export class Libc {
   }
 
   /** A further function, of Node's own interface or of libuv. @throws Error when there is none */
-  function<T>(definition: string): T {
-    return this.#library.func(definition) as unknown as T;
+  function(definition: string): unknown {
+    return this.#library.func(definition);
   }
 
   error(call: string, errno: number): NodeJS.ErrnoException {

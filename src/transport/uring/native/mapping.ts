@@ -42,7 +42,13 @@ export class Mapping {
   }
 
   /** Memory that the kernel shares with whoever has the descriptor. @throws Error of the system */
-  static shared(libc: Libc, ledger: MappingLedger, length: number, fd: number, offset: number): Mapping {
+  static shared(
+    libc: Libc,
+    ledger: MappingLedger,
+    length: number,
+    fd: number,
+    offset: number,
+  ): Mapping {
     const address = libc.mmap(length, PROT_READ_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
     return new Mapping(libc, ledger, address, length);
   }

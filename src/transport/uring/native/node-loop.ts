@@ -23,16 +23,19 @@ export class NodeLoop {
 
   /** @throws Error when this Node.js does not show its loop */
   constructor(libc: Libc) {
-    const open = libc.function<(environment: unknown, into: number[]) => number>(
-      "int napi_get_uv_event_loop(void*, _Out_ uintptr_t*)",
-    );
+    const open = libc.function("int napi_get_uv_event_loop(void*, _Out_ uintptr_t*)") as (
+      environment: unknown,
+      into: number[],
+    ) => number;
     const into = [0];
     if (open(libc.environment, into) !== 0) throw new Error("Node.js does not tell its event loop");
     this.#loop = Number(into[0]);
-    const backendFd = libc.function<(loop: number) => number>("int uv_backend_fd(uintptr_t)");
-    const version = libc.function<() => number>("unsigned int uv_version()");
-    this.#backendTimeout = libc.function("int uv_backend_timeout(uintptr_t)");
-    this.#updateTime = libc.function("void uv_update_time(uintptr_t)");
+    const ofLoop = (definition: string): ((loop: number) => number) =>
+      libc.function(definition) as (loop: number) => number;
+    const backendFd = ofLoop("int uv_backend_fd(uintptr_t)");
+    const version = libc.function("unsigned int uv_version()") as () => number;
+    this.#backendTimeout = ofLoop("int uv_backend_timeout(uintptr_t)");
+    this.#updateTime = ofLoop("void uv_update_time(uintptr_t)");
     this.fd = backendFd(this.#loop);
     this.#words = new BigUint64Array(libc.view(this.#loop, LOOP_WORDS * 8));
     const address = BigInt(this.#loop);

@@ -93,7 +93,7 @@ export class Ring {
       const sq = (offset: number): number => params[at.PARAMS_SQ_OFFSETS + offset]!;
       const cq = (offset: number): number => params[at.PARAMS_CQ_OFFSETS + offset]!;
       const sqEntries = params[at.PARAMS_SQ_ENTRIES]!;
-      const cqEntries = params[at.PARAMS_CQ_ENTRIES]!;
+      const cqEntries = params[at.PARAMS_CQ_ENTRIES];
       const size = Math.max(
         sq(at.OFFSET_ARRAY) + sqEntries * 4,
         cq(at.OFFSET_CQES) + cqEntries * at.CQE_BYTES,
