@@ -9,7 +9,6 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { type ModuleAliases, importConfig } from "./module.ts";
 import { type Environment, explainReadError } from "./references.ts";
 import { type SourceIndex, unlocated } from "./source-map.ts";
-import { parseYaml } from "./yaml-source.ts";
 
 /** Names that are looked for, in this order, when no file is named. */
 export const DEFAULT_FILES: readonly string[] = [
@@ -117,6 +116,8 @@ export async function readConfig(
     });
   }
   if (MODULES.has(extension)) return readModule(path, shown, text, options);
+  // With it comes a large package, which the short form of the command line does without.
+  const { parseYaml } = await import("./yaml-source.ts");
   const { index, value, diagnostics, broken } = parseYaml(text, shown);
   return {
     value,

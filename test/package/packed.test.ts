@@ -129,13 +129,39 @@ describe("the packed package", { timeout: 240_000 }, () => {
   test("carries the program, its licence and its papers, and neither sources nor tests", async () => {
     const { stdout } = await run("tar", ["-tzf", tarball], folder);
     const files = stdout.trim().split("\n");
-    for (const file of ["LICENSE", "README.md", "CHANGELOG.md", "bin/sluice", "dist/index.d.ts"]) {
+    for (const file of [
+      "LICENSE",
+      "README.md",
+      "CHANGELOG.md",
+      "bin/sluice",
+      "dist/index.d.ts",
+      "dist/schema.LICENSE",
+    ]) {
       assert.ok(files.includes(`package/${file}`), `${file} is missing`);
     }
     const unwanted = files.filter((file) =>
       /\.test\.|(?<!\.d)\.ts$|^package\/(?:src|test)\//u.test(file),
     );
     assert.deepEqual(unwanted, []);
+  });
+
+  test("a worker loads nothing of the schema library, and no package", () => {
+    const dist = join(home, "node_modules/sluice/dist");
+    const loaded = new Set(["worker.js"]);
+    const outside: string[] = [];
+    for (const file of loaded) {
+      const text = readFileSync(join(dist, file), "utf8");
+      assert.doesNotMatch(text, /ZodError|ZodType/u, file);
+      for (const [, specifier = ""] of text.matchAll(
+        /^(?:im|ex)port\b[^"';]*["']([^"']+)["']/gmu,
+      )) {
+        if (specifier.startsWith("./")) loaded.add(specifier.slice(2));
+        else if (!specifier.startsWith("node:")) outside.push(`${file}: ${specifier}`);
+      }
+    }
+    assert.deepEqual(outside, []);
+    assert.ok(loaded.has("shared.js"), "the imports of the worker were not understood");
+    assert.match(readFileSync(join(dist, "schema.js"), "utf8"), /ZodError/u);
   });
 
   test("sluice version prints the version of the package", async () => {
