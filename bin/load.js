@@ -4,7 +4,10 @@
 
 const { pathToFileURL } = require("node:url");
 
+const enableCompileCache = require("./compile-cache.js");
+
 /** Runs the ES module at the absolute path `file`. */
 module.exports = function load(file) {
+  enableCompileCache(process.env);
   return import(pathToFileURL(file).href);
 };
