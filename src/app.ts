@@ -221,6 +221,8 @@ export class App extends EventEmitter<ProxyEvents> {
     const running = await this.#assemble();
     this.#running = running;
     try {
+      // They load while names are resolved.
+      running.pool.start();
       await running.listeners.adopt(this.#options.environment);
       const applied = await running.applier.apply(this.#read.snapshot);
       if (!applied.ok) throw new Error(applied.reason);
@@ -304,6 +306,7 @@ export class App extends EventEmitter<ProxyEvents> {
 
   async #assemble(): Promise<Running> {
     const listeners = new ListenerSet();
+    listeners.warm();
     const count = this.#workers(listeners);
     const memory = allocateMemory(tableSizes(count));
     const tables = openTables(memory, count, count);

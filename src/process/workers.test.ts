@@ -24,10 +24,15 @@ class Bench {
   readonly #news: EventEmitter = new EventEmitter();
   #fd = 100;
 
-  constructor(t: TestContext, count: number, supervision: Partial<Supervision> = {}) {
+  constructor(
+    t: TestContext,
+    count: number,
+    supervision: Partial<Supervision> = {},
+    program: URL = entry,
+  ) {
     this.duplicate = () => Promise.resolve(this.#fd++);
     this.pool = new WorkerPool({
-      entry,
+      entry: program,
       count,
       boot: null,
       heapMb: 32,
@@ -81,6 +86,22 @@ test("a generation runs in every worker, each with a descriptor of its own", asy
   );
   const fds = bench.commits.flatMap(({ open }) => open.map(({ fd }) => fd));
   assert.equal(new Set(fds).size, 2);
+});
+
+test("threads that were started ahead run the first generation, and others if those have died", async (t) => {
+  const bench = new Bench(t, 2);
+  bench.pool.start();
+  const starting = (): number => bench.events.filter(({ type }) => type === "starting").length;
+  assert.equal(starting(), 2);
+  assert.deepEqual(await bench.apply(1), { ok: true });
+  assert.equal(starting(), 2);
+
+  const other = new Bench(t, 1, {}, new URL("data:text/javascript,"));
+  other.pool.start();
+  await other.until("died", 1);
+  const outcome = await other.apply(1);
+  assert.equal(outcome.ok, false);
+  assert.ok(other.types().filter((type) => type === "restarting").length > 0);
 });
 
 test("the next generation opens and closes only the listeners that differ", async (t) => {

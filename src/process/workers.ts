@@ -154,7 +154,12 @@ export class WorkerPool {
     return this.#slots.length;
   }
 
-  /** Phase one: every worker builds `next` beside what it runs. Starts the threads the first time. */
+  /** Starts the threads, for a first `prepare` that is to come soon. */
+  start(): void {
+    for (const slot of this.#slots) this.#spawn(slot);
+  }
+
+  /** Phase one: every worker builds `next` beside what it runs. Starts the threads the first time, if `start` has not. */
   async prepare(next: Generation): Promise<Outcome> {
     this.#watch ??= setInterval(() => this.#look(), this.#times.check).unref();
     const first = this.#current === null;

@@ -14,7 +14,7 @@ process.on("SIGTERM", () => {});
 process.on("message", (message, handle) => process.send(message, handle, () => handle.close()));
 `;
 /** A child that has had nothing to do for so long is let go, in ms. */
-const IDLE = 5_000;
+const IDLE = 1_000;
 /** A child that has not answered for so long is ended, in ms; starting it counts. */
 const PATIENCE = 10_000;
 
@@ -34,6 +34,12 @@ export class Copier {
   /** The child's process id while there is one. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Starts the child, which takes a while, for a use that is to come. It waits for that as long as for an answer. */
+  warm(): void {
+    if (this.#child?.connected === true) return;
+    this.#release(this.#start(), PATIENCE);
   }
 
   /**
@@ -61,9 +67,7 @@ export class Copier {
       const finish = (): void => {
         clearTimeout(patience);
         child.off("message", answered).off("error", failed).off("exit", ended);
-        child.unref();
-        child.channel?.unref();
-        this.#idle = setTimeout(() => this.stop(), IDLE).unref();
+        this.#release(child, IDLE);
       };
       const answered = (_message: unknown, copy: unknown): void => {
         finish();
@@ -82,6 +86,14 @@ export class Copier {
         if (error !== null) failed(error);
       });
     });
+  }
+
+  /** Nobody waits for the child: it does not keep this process alive, and is let go after `time` ms. */
+  #release(child: ChildProcess, time: number): void {
+    child.unref();
+    child.channel?.unref();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.stop(), time).unref();
   }
 
   #start(): ChildProcess {

@@ -335,6 +335,19 @@ describe("around the process", { skip }, () => {
     while (isRunning(said.helper)) await sleep(10);
   });
 
+  it("the helper is started ahead, does the work, and is let go until there is more", async () => {
+    const set = makeSet();
+    set.warm();
+    const { helper } = set;
+    assert.ok(helper);
+    const to = await openOne(set, LOCAL);
+    assert.equal(set.helper, helper);
+    while (isRunning(helper)) await sleep(10);
+    assert.equal(set.helper, undefined);
+    await startWorker(set, "w");
+    assert.equal(await ask(to), "w");
+  });
+
   it("a duplicate is made also when the helper was ended from outside", async () => {
     const set = makeSet();
     const to = await openOne(set, LOCAL);

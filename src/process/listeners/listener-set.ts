@@ -64,6 +64,11 @@ export class ListenerSet {
     return this.#loans.size;
   }
 
+  /** Says that addresses will be opened soon: what that takes a while for is begun. */
+  warm(): void {
+    if (this.canShare) this.#copier.warm();
+  }
+
   /**
    * Binds and listens on those that are not open yet. From now on clients can connect; they wait until a worker
    * accepts. All or none: if one fails, those opened by this call are closed again.

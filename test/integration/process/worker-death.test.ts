@@ -20,7 +20,7 @@ import {
 
 /** How often a worker is ended. */
 const ROUNDS = 2;
-/** The channel to the helper that copies descriptors, which is let go some seconds later. */
+/** The channel to the helper that copies descriptors, which is let go a second later. */
 const HELPER = 1;
 
 test("requests under way in a worker do not notice that another one ends, and nothing of that one remains", async (t) => {
