@@ -12,9 +12,13 @@ import {
   controlPath,
   serveControl,
 } from "#process/control-socket.ts";
+import { releaseMemory } from "#process/heap.ts";
 import { onSignals } from "#process/signals.ts";
 import { type SourceOptions, instanceName, shortForm } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** When what a start takes is over, in ms after it: nobody waits for this thread any more. */
+const SETTLED = 1000;
 
 /** Runs until a signal or a control request ends it. @returns the exit code */
 export async function run(terminal: Terminal, options: SourceOptions): Promise<number> {
@@ -44,10 +48,13 @@ export async function run(terminal: Terminal, options: SourceOptions): Promise<n
     abort: (code) => process.exit(code),
   });
   const control = await openControl(terminal, options, proxy, stop);
-  proxy.listen().catch((error: unknown) => {
-    proxy.say("error", "cannot_start", error instanceof Error ? error.message : String(error));
-    ended.resolve(1);
-  });
+  proxy.listen().then(
+    () => void setTimeout(releaseMemory, SETTLED).unref(),
+    (error: unknown) => {
+      proxy.say("error", "cannot_start", error instanceof Error ? error.message : String(error));
+      ended.resolve(1);
+    },
+  );
 
   const code = await ended.promise;
   removeHandlers();
