@@ -24,6 +24,7 @@ const allTests = [
   "src/**/*.test.ts",
   "tools/*/*.test.ts",
   "test/**/*.test.ts",
+  "bench/**/*.test.ts",
   "examples/**/*.test.ts",
 ];
 

@@ -1,0 +1,116 @@
+/** Runs wrk, and reads what it says. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { requireProgram } from "../../../test/harness/requires.ts";
+import { luaScript, MARK } from "./script.ts";
+
+/** Requests in a file, as {@link writeRequests} has written them. */
+export interface RequestFile {
+  readonly file: string;
+  readonly count: number;
+}
+
+/** One run of wrk. */
+export interface WrkRun {
+  readonly port: number;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly requests: RequestFile;
+  /** Mean pause before each request on a connection, in milliseconds; 0 for none. */
+  readonly pause: number;
+  /** Folder for the script. */
+  readonly folder: string;
+}
+
+/** What came of it. Times in microseconds. */
+export interface WrkResult {
+  readonly microseconds: number;
+  readonly requests: number;
+  /** Bytes received, heads included. */
+  readonly bytes: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  /** Sentences about what went wrong; none in a good run. */
+  readonly problems: readonly string[];
+}
+
+/** Seconds after which an answer counts as missing. */
+const ANSWER_TIMEOUT = 30;
+
+/** Writes requests for wrk into `folder`. */
+export function writeRequests(
+  folder: string,
+  name: string,
+  requests: readonly string[],
+): RequestFile {
+  const file = join(folder, `${name}.requests`);
+  writeFileSync(file, requests.join("\0"), "latin1");
+  return { file, count: requests.length };
+}
+
+/** Reads the output of wrk with the script of {@link luaScript}. @throws Error when the numbers are not there */
+export function parseWrk(output: string): WrkResult {
+  const line = output.split("\n").find((each) => each.startsWith(MARK));
+  if (line === undefined) throw new Error(`wrk has printed no numbers:\n${output.slice(-2000)}`);
+  const found = JSON.parse(line.slice(MARK.length)) as Readonly<Record<string, number>>;
+  const number = (name: string): number => found[name] ?? Number.NaN;
+  const kinds: Readonly<Record<string, string>> = {
+    connect: "connections refused",
+    read: "errors while reading",
+    write: "errors while writing",
+    status: "answers other than 2xx",
+    timeout: "answers that did not come in time",
+  };
+  const problems = Object.entries(kinds).flatMap(([name, words]) =>
+    number(name) > 0 ? [`${number(name)} ${words}`] : [],
+  );
+  if (number("requests") === 0) problems.push("no request was answered");
+  return {
+    microseconds: number("microseconds"),
+    requests: number("requests"),
+    bytes: number("bytes"),
+    p50: number("p50"),
+    p99: number("p99"),
+    p999: number("p999"),
+    max: number("max"),
+    problems,
+  };
+}
+
+/** Runs wrk with one thread. It is killed if it has not ended a minute after its time. */
+export async function runWrk(run: WrkRun): Promise<WrkResult> {
+  const script = join(run.folder, "load.lua");
+  const { file, count } = run.requests;
+  writeFileSync(script, luaScript({ requestFile: file, requestCount: count, pause: run.pause }));
+  const child = spawn(
+    requireProgram("wrk"),
+    [
+      "-t",
+      "1",
+      "-c",
+      String(run.connections),
+      "-d",
+      `${run.seconds}s`,
+      "--timeout",
+      `${ANSWER_TIMEOUT}s`,
+      "-s",
+      script,
+      `http://127.0.0.1:${run.port}/`,
+    ],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: (run.seconds + 60) * 1000,
+      killSignal: "SIGKILL",
+    },
+  );
+  let output = "";
+  child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString("latin1")));
+  child.stderr.on("data", (bytes: Buffer) => (output += bytes.toString("latin1")));
+  await once(child, "close");
+  return parseWrk(output);
+}

@@ -1,0 +1,138 @@
+/**
+ * `npm run bench [-- OPTIONS]`: Sluice and other proxies on the same backend under the same load; see
+ * docs/internals/benchmarks.md. Ends with 1 when a run was invalid.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { missing } from "../../test/harness/requires.ts";
+import { describeMachine } from "./machine/context.ts";
+import { killAll } from "./machine/launch.ts";
+import { checkout, installPackage } from "./machine/package.ts";
+import { isWanted, type Options, readOptions, usage } from "./options.ts";
+import { allPeers } from "./peers/all.ts";
+import type { Peer } from "./peers/peer.ts";
+import { markdown } from "./report/markdown.ts";
+import { format, metrics } from "./report/metrics.ts";
+import type { Results, Run, Skipped } from "./report/results.ts";
+import { judgeAll } from "./report/verdicts.ts";
+import { Runner } from "./runner.ts";
+import { scenarios } from "./scenarios/all.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import { targets } from "./targets.ts";
+
+/** Seconds of a measurement beside its load: start, verification, end. */
+const OVERHEAD = 1.2;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function describe(run: Run, { columns }: Scenario): string {
+  const values = columns
+    .slice(0, 8)
+    .map((column) => `${metrics[column].title} ${format(column, run.values[column])}`);
+  const outcome = run.problems.length === 0 ? "" : `  INVALID: ${run.problems.join("; ")}`;
+  return `${run.round}  ${run.scenario.padEnd(16)} ${run.subject.padEnd(28)} ${values.join("  ")}${outcome}`;
+}
+
+/** Peers that can run, and why the others cannot. */
+function choosePeers(
+  all: readonly Peer[],
+  wanted: readonly Scenario[],
+  options: Options,
+): { readonly peers: readonly Peer[]; readonly skipped: readonly Skipped[] } {
+  const used = new Set(wanted.flatMap(({ subjects }) => subjects.map(({ peer }) => peer)));
+  const chosen = all.filter(
+    ({ name }) => used.has(name) && (options.peers.length === 0 || options.peers.includes(name)),
+  );
+  const skipped = chosen.flatMap((peer) => {
+    const reason = peer.absent();
+    return reason === undefined ? [] : [{ name: peer.name, reason }];
+  });
+  const left = new Set(skipped.map(({ name }) => name));
+  return { peers: chosen.filter(({ name }) => !left.has(name)), skipped };
+}
+
+async function bench(options: Options, args: readonly string[], folder: string): Promise<void> {
+  let root: string | undefined = options.checkout ? checkout : undefined;
+  const all = allPeers(() => {
+    if (root === undefined) say("Packing and installing Sluice …");
+    return (root ??= installPackage(join(folder, "package")));
+  });
+  const wanted = scenarios.filter(({ name }) => isWanted(name, options.only));
+  if (wanted.length === 0) throw new Error("no scenario has such a name; see --list");
+  const known = new Set(all.map(({ name }) => name));
+  const unknown = options.peers.filter((name) => !known.has(name));
+  if (unknown.length > 0) throw new Error(`no peer is named ${unknown.join(", ")}; see --list`);
+
+  const { peers, skipped } = choosePeers(all, wanted, options);
+  for (const { name, reason } of skipped) say(`${name} is left out: ${reason}`);
+  const names = new Set(peers.map(({ name }) => name));
+  const count = wanted.flatMap((each) =>
+    each.subjects.filter(({ peer }) => names.has(peer)),
+  ).length;
+  const total = count * options.rounds * (options.seconds + options.warmUp + OVERHEAD);
+  say(
+    `${count} measurements in each of ${options.rounds} rounds: about ${Math.ceil(total / 60)} min`,
+  );
+
+  const context = {
+    date: new Date().toISOString(),
+    command: ["npm run bench", ...(args.length === 0 ? [] : ["--", ...args])].join(" "),
+    ...describeMachine(),
+    rounds: options.rounds,
+    seconds: options.seconds,
+    warmUp: options.warmUp,
+    sluice: options.checkout ? "the sources of the checkout" : "the installed package",
+    versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version()])),
+  };
+  const runner = new Runner(peers, wanted, options, folder, (run, scenario) =>
+    say(describe(run, scenario)),
+  );
+  const runs = await runner.run();
+
+  const results: Results = { context, skipped, runs };
+  const judged = judgeAll(targets, runs).filter(({ found }) => found !== undefined);
+  const report = markdown(results, wanted, judged);
+  say(`\n${report}`);
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ ...results, targets: judged }, null, 2)}\n`);
+  }
+  if (options.markdown !== undefined) writeFileSync(options.markdown, report);
+  if (runs.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const options = readOptions(args);
+  if (options.show === "help") return say(usage);
+  if (options.show === "list") {
+    say(
+      `scenarios:\n${scenarios.map(({ name, title }) => `  ${name.padEnd(16)} ${title}`).join("\n")}`,
+    );
+    return say(
+      `peers:\n  ${allPeers(() => checkout)
+        .map(({ name }) => name)
+        .join(", ")}`,
+    );
+  }
+  if (process.platform !== "linux") throw new Error("the benchmark reads /proc and needs Linux");
+  const reason = missing("nginx", "wrk");
+  if (reason !== false) throw new Error(`${reason}; the backend is nginx, the load comes from wrk`);
+
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  process.on("exit", () => {
+    killAll();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+  await bench(options, args, folder);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,134 @@
+/** Scenarios under load: wrk sends, the proxy's processor time is counted. */
+
+import type { RequestName, RequestSet } from "../load/library.ts";
+import { openIdle } from "../load/idle.ts";
+import { runWrk, type WrkResult } from "../load/wrk.ts";
+import type { Running } from "../machine/launch.ts";
+import { type CpuTime, cpuBetween, cpuTime, machineTime, memory } from "../measure/process.ts";
+import type { Metric, Values } from "../report/metrics.ts";
+import type { Measured, Scenario, Stage, Subject } from "./scenario.ts";
+
+const GIB = 2 ** 30;
+
+const perRequest: readonly Metric[] = [
+  "cpu",
+  "user",
+  "system",
+  "machine",
+  "rate",
+  "p50",
+  "p99",
+  "p999",
+  "rss",
+  "pss",
+];
+const perGiB: readonly Metric[] = [
+  "cpuPerGiB",
+  "userPerGiB",
+  "systemPerGiB",
+  "machinePerGiB",
+  "gibPerSecond",
+  "p50",
+  "p99",
+  "rss",
+  "pss",
+];
+
+/** What distinguishes one from another. */
+export interface LoadOptions {
+  readonly name: string;
+  readonly title: string;
+  readonly requests: RequestName | ((subject: Subject) => RequestName);
+  readonly connections: number;
+  readonly subjects: readonly Subject[];
+  /** What the ratios are made of; without it, processor time for each request. */
+  readonly main?: Metric;
+  /** Processor time is given for each GiB of body instead of for each request. */
+  readonly isBulk?: boolean;
+  /** Requests are sent at the rate of {@link Stage.fixedRate} instead of as fast as it goes. */
+  readonly isPaced?: boolean;
+}
+
+/** A scenario under load. */
+export function loadScenario(options: LoadOptions): Scenario {
+  const { name, title, subjects, isBulk = false } = options;
+  return {
+    name,
+    title,
+    subjects,
+    main: options.main ?? (isBulk ? "cpuPerGiB" : "cpu"),
+    columns: isBulk ? perGiB : perRequest,
+    measure: (stage) => measure(stage, options),
+  };
+}
+
+async function measure(stage: Stage, options: LoadOptions): Promise<Measured> {
+  const { requests: named, connections } = options;
+  const set = stage.requests(typeof named === "string" ? named : named(stage.subject));
+  const rate = options.isPaced === true ? await stage.fixedRate() : 0;
+  const running = await stage.start();
+  await verify(running, set);
+  const run = (seconds: number): Promise<WrkResult> =>
+    runWrk({
+      port: running.port,
+      connections,
+      seconds,
+      requests: set,
+      pause: rate === 0 ? 0 : (connections / rate) * 1000,
+      folder: stage.folder,
+    });
+  if (stage.warmUp > 0) await run(stage.warmUp);
+
+  const machineBefore = machineTime();
+  const before = cpuTime(running.pid);
+  const result = await run(stage.seconds);
+  const cpu = cpuBetween(before, cpuTime(running.pid));
+  const machine = machineTime() - machineBefore;
+
+  const achieved = (result.requests * 1e6) / result.microseconds;
+  const problems = [...result.problems];
+  if (achieved < rate * 0.9) {
+    problems.push(`only ${achieved.toFixed(0)} of ${rate.toFixed(0)} requests/s were sent`);
+  }
+  return { values: valuesOf(result, cpu, machine, set, running), problems };
+}
+
+/** One exchange by hand: the answer has to be whole before anything is measured. */
+async function verify({ port }: Running, set: RequestSet): Promise<void> {
+  const connections = await openIdle(port, 1, set.first, set.answerBytes);
+  connections.close();
+}
+
+function valuesOf(
+  result: WrkResult,
+  cpu: CpuTime,
+  machine: number,
+  set: RequestSet,
+  { pid }: Running,
+): Values {
+  const { requests, microseconds } = result;
+  const { rss, pss } = memory(pid);
+  const accounted = cpu.user + cpu.system;
+  const userShare = accounted === 0 ? 0 : cpu.user / accounted;
+  const user = cpu.total * userShare;
+  const system = cpu.total - user;
+  // Downloads are counted as they arrive, uploads when they are complete.
+  const gib = (set.bodyBytes > 0 ? requests * set.bodyBytes : result.bytes) / GIB;
+  return {
+    cpu: cpu.total / requests,
+    user: user / requests,
+    system: system / requests,
+    machine: machine / requests,
+    rate: (requests * 1e6) / microseconds,
+    p50: result.p50 / 1000,
+    p99: result.p99 / 1000,
+    p999: result.p999 / 1000,
+    rss: rss / 1e6,
+    pss: pss / 1e6,
+    cpuPerGiB: cpu.total / 1e6 / gib,
+    userPerGiB: user / 1e6 / gib,
+    systemPerGiB: system / 1e6 / gib,
+    machinePerGiB: machine / 1e6 / gib,
+    gibPerSecond: (gib * 1e6) / microseconds,
+  };
+}
