@@ -91,7 +91,7 @@ export function readOptions(
       values.connections ?? (isQuick ? "500" : "8000"),
       1,
     ),
-    rate: wholeNumber("rate", values.rate ?? (isQuick ? "1000" : "0"), 0),
+    rate: wholeNumber("rate", values.rate ?? (isQuick ? "2000" : "0"), 0),
     checkout: values.checkout || isQuick,
     json: values.json,
     markdown: values.markdown,

@@ -33,7 +33,10 @@ function describe(run: Run, { columns }: Scenario): string {
   const values = columns
     .slice(0, 8)
     .map((column) => `${metrics[column].title} ${format(column, run.values[column])}`);
-  const outcome = run.problems.length === 0 ? "" : `  INVALID: ${run.problems.join("; ")}`;
+  const outcome =
+    run.problems.length === 0
+      ? ""
+      : `  INVALID: ${run.problems.join("; ").replaceAll(/\s+/gu, " ")}`;
   return `${run.round}  ${run.scenario.padEnd(16)} ${run.subject.padEnd(28)} ${values.join("  ")}${outcome}`;
 }
 

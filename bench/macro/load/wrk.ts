@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { requireProgram } from "../../../test/harness/requires.ts";
+import { track } from "../machine/launch.ts";
 import { luaScript, MARK } from "./script.ts";
 
 /** Requests in a file, as {@link writeRequests} has written them. */
@@ -108,6 +109,7 @@ export async function runWrk(run: WrkRun): Promise<WrkResult> {
       killSignal: "SIGKILL",
     },
   );
+  track(child);
   let output = "";
   child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString("latin1")));
   child.stderr.on("data", (bytes: Buffer) => (output += bytes.toString("latin1")));

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { processTree } from "../measure/process.ts";
 
 /** A program to run. */
 export interface Launch {
@@ -25,6 +26,8 @@ export interface Launch {
 export interface Running {
   readonly port: number;
   readonly pid: number;
+  /** The folder of its files. */
+  readonly folder: string;
   /** Milliseconds from spawn to the end of the first answer. */
   readonly startedIn: number;
   /** Ends it, and resolves when it is gone. */
@@ -37,9 +40,27 @@ const PROBE = "GET /bare HTTP/1.1\r\nHost: bench.example\r\nConnection: close\r\
 
 const children = new Set<ChildProcess>();
 
+/** Remembers a child for {@link killAll} until it ends. */
+export function track(child: ChildProcess): void {
+  children.add(child);
+  child.on("exit", () => children.delete(child));
+}
+
 /** Ends at once whatever is still running; for the end of this process. */
 export function killAll(): void {
-  for (const child of children) child.kill("SIGKILL");
+  for (const child of children) killTree(child);
+}
+
+/** A master that is killed leaves its workers behind: so they go with it. */
+function killTree({ pid: root }: ChildProcess): void {
+  if (root === undefined) return;
+  for (const pid of processTree(root)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended in the meantime.
+    }
+  }
 }
 
 /** A port of 127.0.0.1 that nobody listens on. */
@@ -73,10 +94,9 @@ export async function launch(what: Launch): Promise<Running> {
     env: { ...plainEnvironment(), ...what.env },
     stdio: ["ignore", output, messages],
   });
-  children.add(child);
+  track(child);
   let failure: Error | undefined;
   child.on("error", (error) => (failure = error));
-  child.on("exit", () => children.delete(child));
   closeSync(messages);
   if (output !== messages) closeSync(output);
 
@@ -91,14 +111,20 @@ export async function launch(what: Launch): Promise<Running> {
     await sleep(2);
   }
   const startedIn = performance.now() - begin;
-  return { port: what.port, pid: child.pid ?? 0, startedIn, stop: () => end(child) };
+  return {
+    port: what.port,
+    pid: child.pid ?? 0,
+    folder: what.cwd,
+    startedIn,
+    stop: () => end(child),
+  };
 }
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
   child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT);
+  const timer = setTimeout(() => killTree(child), STOP_TIMEOUT);
   await exited;
   clearTimeout(timer);
 }

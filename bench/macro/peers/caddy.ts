@@ -12,7 +12,6 @@ function configuration(options: StartOptions, port: number): string {
 {
   admin off
   auto_https off
-  persist_config off
   servers {
     timeouts {
       idle 600s

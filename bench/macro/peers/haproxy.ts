@@ -31,11 +31,22 @@ function logging({ accessLog }: StartOptions): string {
   log-format '${logFormat}'`;
 }
 
-function configuration(options: StartOptions, port: number, extra: string): string {
+/** What differs between the two. */
+interface Flavour {
+  /** Limit of connections; each may need two pipes beside its two sockets when bodies go through pipes. */
+  readonly connections: number;
+  readonly extra: string;
+}
+
+function configuration(
+  options: StartOptions,
+  port: number,
+  { connections, extra }: Flavour,
+): string {
   return `
 global
   nbthread ${options.workers}
-  maxconn 9500
+  maxconn ${connections}
   ${options.accessLog ? "log stdout len 4096 format raw local0" : ""}
 defaults
   mode http
@@ -53,7 +64,7 @@ backend back
 `;
 }
 
-function haproxy(name: string, extra: string): Peer {
+function haproxy(name: string, flavour: Flavour): Peer {
   return {
     name,
     absent: () => absentProgram("haproxy"),
@@ -61,7 +72,7 @@ function haproxy(name: string, extra: string): Peer {
     start: async (options) => {
       const port = await freePort();
       const file = join(options.folder, "haproxy.cfg");
-      writeFileSync(file, configuration(options, port, extra));
+      writeFileSync(file, configuration(options, port, flavour));
       return launch({
         program: requireProgram("haproxy"),
         args: ["-db", "-f", file],
@@ -75,7 +86,10 @@ function haproxy(name: string, extra: string): Peer {
 }
 
 /** Default buffers. */
-export const haproxyDefault: Peer = haproxy("haproxy", "");
+export const haproxyDefault: Peer = haproxy("haproxy", { connections: 9500, extra: "" });
 
 /** Large bodies through pipes of the kernel. */
-export const haproxySplice: Peer = haproxy("haproxy-splice", "option splice-auto");
+export const haproxySplice: Peer = haproxy("haproxy-splice", {
+  connections: 2000,
+  extra: "option splice-auto",
+});

@@ -11,7 +11,7 @@ export interface StartOptions {
   readonly backendPort: number;
   /** Event loops: worker processes or threads. */
   readonly workers: number;
-  /** Writes an access log in JSON to a file, a line for each request. */
+  /** Writes an access log in JSON, a line for each request, to the file `access.log` of its folder. */
   readonly accessLog: boolean;
   /** Routes `/service-0/` to `/service-(n-1)/` in front of the one for everything else. */
   readonly routes: number;

@@ -1,11 +1,13 @@
 /** Scenarios under load: wrk sends, the proxy's processor time is counted. */
 
+import { join } from "node:path";
 import type { RequestName, RequestSet } from "../load/library.ts";
 import { openIdle } from "../load/idle.ts";
 import { runWrk, type WrkResult } from "../load/wrk.ts";
 import type { Running } from "../machine/launch.ts";
 import { type CpuTime, cpuBetween, cpuTime, machineTime, memory } from "../measure/process.ts";
 import type { Metric, Values } from "../report/metrics.ts";
+import { countLines } from "../measure/lines.ts";
 import type { Measured, Scenario, Stage, Subject } from "./scenario.ts";
 
 const GIB = 2 ** 30;
@@ -89,6 +91,12 @@ async function measure(stage: Stage, options: LoadOptions): Promise<Measured> {
   const problems = [...result.problems];
   if (achieved < rate * 0.9) {
     problems.push(`only ${achieved.toFixed(0)} of ${rate.toFixed(0)} requests/s were sent`);
+  }
+  if (stage.subject.variant.accessLog === true) {
+    const lines = await countLines(join(running.folder, "access.log"), result.requests);
+    if (lines < result.requests) {
+      problems.push(`the access log has ${lines} lines for ${result.requests} requests`);
+    }
   }
   return { values: valuesOf(result, cpu, machine, set, running), problems };
 }
