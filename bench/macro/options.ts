@@ -28,7 +28,7 @@ export const usage = `npm run bench [-- OPTIONS]
   --peers NAMES     peers, with commas between them
   --rounds N        rounds over all peers (3)
   --seconds N       seconds of each measurement (3)
-  --warm-up N       seconds of load before it (1)
+  --warm-up N       seconds of load before it (1); three times that where V8 compiles
   --connections N   connections of the scenario idle (8000)
   --rate N          requests/s of the scenario fixed-rate (30 % of what saturates nginx)
   --checkout        run the sources of this checkout instead of packing and installing it
@@ -40,7 +40,7 @@ export const usage = `npm run bench [-- OPTIONS]
 
 /** Scenarios and peers of `--quick`. */
 const quick = {
-  only: "headline-64,fixed-rate,download,upload,idle,start",
+  only: "headline-64,fixed-rate,download,idle,start",
   peers: "sluice-uring,sluice-node,nginx",
 };
 

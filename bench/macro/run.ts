@@ -17,13 +17,13 @@ import { markdown } from "./report/markdown.ts";
 import { format, metrics } from "./report/metrics.ts";
 import type { Results, Run, Skipped } from "./report/results.ts";
 import { judgeAll } from "./report/verdicts.ts";
-import { Runner } from "./runner.ts";
+import { Runner, warmUpOf } from "./runner.ts";
 import { scenarios } from "./scenarios/all.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { targets } from "./targets.ts";
 
 /** Seconds of a measurement beside its load: start, verification, end. */
-const OVERHEAD = 1.2;
+const OVERHEAD = 0.6;
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -72,13 +72,16 @@ async function bench(options: Options, args: readonly string[], folder: string):
 
   const { peers, skipped } = choosePeers(all, wanted, options);
   for (const { name, reason } of skipped) say(`${name} is left out: ${reason}`);
-  const names = new Set(peers.map(({ name }) => name));
-  const count = wanted.flatMap((each) =>
-    each.subjects.filter(({ peer }) => names.has(peer)),
-  ).length;
-  const total = count * options.rounds * (options.seconds + options.warmUp + OVERHEAD);
+  const byName = new Map(peers.map((peer) => [peer.name, peer]));
+  const measurements = wanted
+    .flatMap(({ subjects }) => subjects)
+    .filter(({ peer }) => byName.has(peer));
+  const seconds = measurements
+    .map((each) => warmUpOf(byName.get(each.peer), each, options.warmUp))
+    .reduce((sum, warmUp) => sum + warmUp + options.seconds + OVERHEAD, 0);
+  const minutes = Math.ceil((seconds * options.rounds) / 60);
   say(
-    `${count} measurements in each of ${options.rounds} rounds: about ${Math.ceil(total / 60)} min`,
+    `${measurements.length} measurements in each of ${options.rounds} rounds: about ${minutes} min`,
   );
 
   const context = {

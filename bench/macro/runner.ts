@@ -16,6 +16,14 @@ const SATURATED = { scenario: "headline-64", peer: "nginx", connections: 64, sha
 /** Its rate when nginx was not measured. */
 const DEFAULT_RATE = 5000;
 
+/** Seconds of load before a measurement, for each worker of a peer that is compiled late: so much longer. */
+const LATE_FACTOR = 3;
+
+/** Seconds of load before the measurement of a subject. */
+export function warmUpOf(peer: Peer | undefined, { variant }: Subject, warmUp: number): number {
+  return peer?.isCompiledLate === true ? warmUp * LATE_FACTOR * (variant.workers ?? 1) : warmUp;
+}
+
 /** A benchmark under way. */
 export class Runner {
   readonly runs: Run[] = [];
@@ -79,7 +87,7 @@ export class Runner {
       subject,
       folder,
       seconds: this.#options.seconds,
-      warmUp: this.#options.warmUp,
+      warmUp: warmUpOf(this.#peers.get(subject.peer), subject, this.#options.warmUp),
       idleConnections: this.#options.idleConnections,
       requests: this.#requests,
       fixedRate: () => this.#rate(round),

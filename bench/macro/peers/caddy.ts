@@ -35,6 +35,7 @@ http://:${port} {
 /** Caddy's `reverse_proxy`. */
 export const caddy: Peer = {
   name: "caddy",
+  isCompiledLate: false,
   absent: () => absentProgram("caddy"),
   version: () => `Caddy ${printedVersion("caddy", ["version"], /v?(\d\S*)/u)}`,
   start: async (options) => {

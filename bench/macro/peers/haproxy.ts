@@ -67,6 +67,7 @@ backend back
 function haproxy(name: string, flavour: Flavour): Peer {
   return {
     name,
+    isCompiledLate: false,
     absent: () => absentProgram("haproxy"),
     version: () => `HAProxy ${printedVersion("haproxy", ["-v"], /version (\S+)/u)}`,
     start: async (options) => {

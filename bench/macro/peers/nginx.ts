@@ -53,6 +53,7 @@ ${locations.join("\n")}
 function nginx(name: string, extra: string): Peer {
   return {
     name,
+    isCompiledLate: false,
     absent: () => absentProgram("nginx"),
     version: () => `nginx ${printedVersion("nginx", ["-v"], /nginx\/(\S+)/u)}`,
     start: async (options) => {

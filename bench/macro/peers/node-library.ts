@@ -7,6 +7,7 @@ import { packageVersion, type Peer } from "./peer.ts";
 function library(name: string, file: string, packageName: string): Peer {
   return {
     name,
+    isCompiledLate: true,
     absent: () => undefined,
     version: () => `${packageName} ${packageVersion(packageName)}`,
     start: async ({ backendPort, folder }) => {

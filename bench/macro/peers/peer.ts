@@ -22,6 +22,8 @@ export interface StartOptions {
 /** A proxy that can be measured. */
 export interface Peer {
   readonly name: string;
+  /** Its code is compiled while it runs, so that it takes some ten thousand requests to be what it will be. */
+  readonly isCompiledLate: boolean;
   /** The reason why it cannot run on this machine, or undefined when it can. */
   absent(): string | undefined;
   /** Name and version of the program; call it only when it is there. */

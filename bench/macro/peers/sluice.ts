@@ -49,6 +49,7 @@ export function sluice(transport: TransportName, root: () => string): Peer {
   const isAccepted = (): boolean => (accepted ??= accepts(root(), transport));
   return {
     name: `sluice-${transport}`,
+    isCompiledLate: true,
     absent: () =>
       transport === "node" || isAccepted() ? undefined : `transport: ${transport} is not accepted`,
     version: () => {

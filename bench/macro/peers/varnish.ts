@@ -9,6 +9,7 @@ import { absentProgram, type Peer, printedVersion } from "./peer.ts";
 /** Varnish has a thread for each busy connection: there is no such thing as one worker. */
 export const varnish: Peer = {
   name: "varnish",
+  isCompiledLate: false,
   absent: () => absentProgram("varnishd"),
   version: () => `Varnish ${printedVersion("varnishd", ["-V"], /varnish-(\S+)/u)}, pass`,
   start: async ({ folder, backendPort }) => {

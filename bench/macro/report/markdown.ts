@@ -76,7 +76,7 @@ function circumstances({ context, skipped }: Results): string {
     `Command: \`${context.command}\``,
     `Kernel ${context.kernel}; ${context.cpu}, ${context.cpus} processors, ${context.memoryGiB} GiB; load average at the start ${context.load}`,
     `Node.js ${context.node}; Sluice from ${context.sluice}`,
-    `${context.rounds} rounds, ${context.seconds} s each after ${context.warmUp} s of the same load`,
+    `${context.rounds} rounds, ${context.seconds} s for each measurement after ${context.warmUp} s of load, three times that where code is compiled late (V8)`,
     ...Object.entries(context.versions).map(([name, version]) => `${name}: ${version}`),
     ...skipped.map(({ name, reason }) => `${name}: left out, ${reason}`),
   ];

@@ -5,8 +5,10 @@ import { loadScenario } from "./load.ts";
 import { ours, type Scenario, type Subject, subjects } from "./scenario.ts";
 import { start } from "./start.ts";
 
-const few = [...ours, "nginx", "haproxy", "caddy"];
-const everyone = [...few, "varnish", "http-proxy", "httpxy", "fastify"];
+const fewest = [...ours, "nginx", "haproxy"];
+const few = [...fewest, "caddy"];
+const some = [...few, "http-proxy"];
+const everyone = [...some, "varnish", "httpxy", "fastify"];
 const bulk = [...ours, "nginx", "nginx-tuned", "haproxy", "haproxy-splice", "caddy", "http-proxy"];
 
 const routeSubjects: readonly Subject[] = [...ours, "nginx"].flatMap((peer) =>
@@ -31,7 +33,7 @@ export const scenarios: readonly Scenario[] = [
         title: `${title}, ${connections} connection${connections === 1 ? "" : "s"}`,
         requests,
         connections,
-        subjects: subjects(connections === 64 ? everyone : few),
+        subjects: subjects(connections !== 64 ? fewest : requests === "headline" ? everyone : some),
         ...(connections === 1 ? { main: "p50" } : {}),
       }),
     ),
@@ -43,7 +45,7 @@ export const scenarios: readonly Scenario[] = [
     connections: 256,
     isPaced: true,
     main: "p99",
-    subjects: subjects([...ours, "nginx", "haproxy"]),
+    subjects: subjects(fewest),
   }),
   loadScenario({
     name: "access-log",
@@ -78,14 +80,14 @@ export const scenarios: readonly Scenario[] = [
     title: "POST of 10 KiB, 64 connections",
     requests: "post",
     connections: 64,
-    subjects: subjects([...few, "http-proxy"]),
+    subjects: subjects(some),
   }),
   loadScenario({
     name: "100k",
     title: "100 KiB back, 64 connections",
     requests: "100k",
     connections: 64,
-    subjects: subjects([...few, "nginx-tuned", "http-proxy"]),
+    subjects: subjects([...some, "nginx-tuned"]),
   }),
   loadScenario({
     name: "download",
