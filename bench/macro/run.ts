@@ -7,12 +7,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { missing } from "../../test/harness/requires.ts";
-import { describeMachine } from "./machine/context.ts";
+import { describeMachine, describeRevision } from "./machine/context.ts";
 import { killAll } from "./machine/launch.ts";
 import { checkout, installPackage } from "./machine/package.ts";
 import { isWanted, type Options, readOptions, usage } from "./options.ts";
 import { allPeers } from "./peers/all.ts";
-import type { Peer } from "./peers/peer.ts";
+import { type Peer, printedVersion } from "./peers/peer.ts";
 import { markdown } from "./report/markdown.ts";
 import { format, metrics } from "./report/metrics.ts";
 import type { Results, Run, Skipped } from "./report/results.ts";
@@ -87,12 +87,17 @@ async function bench(options: Options, args: readonly string[], folder: string):
   const context = {
     date: new Date().toISOString(),
     command: ["npm run bench", ...(args.length === 0 ? [] : ["--", ...args])].join(" "),
+    revision: describeRevision(checkout),
     ...describeMachine(),
     rounds: options.rounds,
     seconds: options.seconds,
     warmUp: options.warmUp,
     sluice: options.checkout ? "the sources of the checkout" : "the installed package",
-    versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version()])),
+    versions: {
+      ...Object.fromEntries(peers.map((peer) => [peer.name, peer.version()])),
+      backend: `nginx ${printedVersion("nginx", ["-v"], /nginx\/(\S+)/u)}`,
+      load: `wrk ${printedVersion("wrk", ["-v"], /wrk (?:\w+\/)?(\S+)/u)}`,
+    },
   };
   const runner = new Runner(peers, wanted, options, folder, (run, scenario) =>
     say(describe(run, scenario)),
@@ -100,7 +105,11 @@ async function bench(options: Options, args: readonly string[], folder: string):
   const runs = await runner.run();
 
   const results: Results = { context, skipped, runs };
-  const judged = judgeAll(targets, runs).filter(({ found }) => found !== undefined);
+  const names = new Set(wanted.map(({ name }) => name));
+  const judged = judgeAll(
+    targets.filter(({ scenario }) => names.has(scenario)),
+    runs,
+  );
   const report = markdown(results, wanted, judged);
   say(`\n${report}`);
   if (options.json !== undefined) {

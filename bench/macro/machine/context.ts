@@ -1,5 +1,6 @@
 /** The circumstances of a run, for the report. */
 
+import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 
 /** What this machine is. */
@@ -21,4 +22,13 @@ export function describeMachine(): {
       .map((value) => value.toFixed(2))
       .join(" "),
   };
+}
+
+/** The commit of a checkout, with `+` when its files are not those of the commit. */
+export function describeRevision(folder: string): string {
+  const git = (...args: readonly string[]): string =>
+    spawnSync("git", args, { cwd: folder, encoding: "utf8" }).stdout ?? "";
+  const commit = git("rev-parse", "--short", "HEAD").trim();
+  if (commit === "") return "unknown";
+  return git("status", "--porcelain", "--untracked-files=no") === "" ? commit : `${commit}+`;
 }

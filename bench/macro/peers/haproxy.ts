@@ -26,8 +26,8 @@ function logging({ accessLog }: StartOptions): string {
   return `
   log global
   http-request capture req.hdr(Host) len 64
-  http-request capture req.hdr(Referer) len 256
-  http-request capture req.hdr(User-Agent) len 256
+  http-request capture req.fhdr(Referer) len 256
+  http-request capture req.fhdr(User-Agent) len 256
   log-format '${logFormat}'`;
 }
 

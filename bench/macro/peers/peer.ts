@@ -39,8 +39,8 @@ export function absentProgram(name: string): string | undefined {
 /** The first match of `pattern` in what a program prints about itself, on either stream. */
 export function printedVersion(name: string, args: readonly string[], pattern: RegExp): string {
   const program = findProgram(name) ?? name;
-  // Some print it on standard error.
-  const text = execFileSync("/bin/sh", ["-c", `"$0" "$@" 2>&1`, program, ...args], {
+  // Some print it on standard error, and some end with a failure.
+  const text = execFileSync("/bin/sh", ["-c", `"$0" "$@" 2>&1; true`, program, ...args], {
     encoding: "utf8",
   });
   return pattern.exec(text)?.[1] ?? "unknown";

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { freePort, launch, plainEnvironment } from "../machine/launch.ts";
 import type { Peer, StartOptions } from "./peer.ts";
 
@@ -43,6 +44,16 @@ function accepts(root: string, transport: TransportName): boolean {
   }
 }
 
+/** What a process says that its transport is: `transport: uring` must not quietly be measured as `node`. */
+async function usedTransport(messages: string): Promise<string | undefined> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const found = /"code":"transport","transport":"([^"]+)"/u.exec(readFileSync(messages, "utf8"));
+    if (found !== null) return found[1];
+    await sleep(50);
+  }
+  return undefined;
+}
+
 /** Sluice on one transport; `root` says where it is installed, and is asked when it is needed. */
 export function sluice(transport: TransportName, root: () => string): Peer {
   let accepted: boolean | undefined;
@@ -65,7 +76,7 @@ export function sluice(transport: TransportName, root: () => string): Peer {
         file,
         configuration(options, port, isAccepted() ? `transport: ${transport}` : ""),
       );
-      return launch({
+      const running = await launch({
         program: process.execPath,
         args: [join(root(), "bin/sluice"), "run", "-c", file],
         cwd: options.folder,
@@ -73,6 +84,10 @@ export function sluice(transport: TransportName, root: () => string): Peer {
         messages: join(options.folder, "messages.txt"),
         output: join(options.folder, "access.log"),
       });
+      const used = await usedTransport(join(options.folder, "messages.txt"));
+      if (used === transport) return running;
+      await running.stop();
+      throw new Error(`asked for the transport ${transport}, runs on ${used ?? "an unknown one"}`);
     },
   };
 }

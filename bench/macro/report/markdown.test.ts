@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Scenario, subjects } from "../scenarios/scenario.ts";
-import { markdown, scenarioTable, summaryTable, targetTable } from "./markdown.ts";
+import { markdown, ratioTable, scenarioTable, summaryTable, targetTable } from "./markdown.ts";
 import type { Results, Run } from "./results.ts";
 import { judgeAll } from "./verdicts.ts";
 
@@ -60,6 +60,13 @@ test("the summary has a column for each peer that was measured", () => {
   assert.match(row, /Small heads: CPU\/request, µs \| +48\.0 \| +20\.0 \|$/);
 });
 
+test("the ratios have a row for each Sluice that was measured", () => {
+  const [head = "", , ...rows] = ratioTable([scenario], runs).split("\n");
+  assert.match(head, /of +\| ÷ nginx \|$/);
+  assert.equal(rows.length, 1);
+  assert.match(rows[0] ?? "", /Small heads: CPU\/request \| sluice-node \| +1\.57 \|$/);
+});
+
 test("the targets have bound, ratio, spread and verdict", () => {
   const text = targetTable(judgeAll([{ ...target, bound: 1.5 }], runs));
   assert.match(text, /bare-64 +\| CPU\/request \| sluice-node \| nginx \|/);
@@ -71,6 +78,7 @@ test("the report names circumstances, what was left out, and invalid runs", () =
     context: {
       date: "2026-11-24T12:00:00.000Z",
       command: "npm run bench -- --only bare",
+      revision: "0123456",
       kernel: "linux 6.18",
       cpu: "a processor",
       cpus: 2,

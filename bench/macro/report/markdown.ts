@@ -55,11 +55,13 @@ export function targetTable(judged: readonly Judged[]): string {
   );
 }
 
+/** Peers of the summaries. */
+const summaryPeers = ["nginx", "nginx-tuned", "haproxy", "varnish", "caddy", "http-proxy"];
+
 /** The most important numbers in one table, for the README: a row for each scenario, a column for each peer. */
 export function summaryTable(scenarios: readonly Scenario[], runs: readonly Run[]): string {
   const seen = new Set(runs.map(({ subject }) => subject));
-  const wanted = ["nginx", "nginx-tuned", "haproxy", "varnish", "caddy", "http-proxy"];
-  const columns = [...ours, ...wanted].filter((label) => seen.has(label));
+  const columns = [...ours, ...summaryPeers].filter((label) => seen.has(label));
   const rows = scenarios
     .filter(({ name }) =>
       runs.some((run) => run.scenario === name && columns.includes(run.subject)),
@@ -71,11 +73,30 @@ export function summaryTable(scenarios: readonly Scenario[], runs: readonly Run[
   return table(["", ...columns], rows);
 }
 
+/** Ratios in one table, for the README: a row for each scenario and transport, a column for each peer. */
+export function ratioTable(scenarios: readonly Scenario[], runs: readonly Run[]): string {
+  const seen = new Set(runs.map(({ subject }) => subject));
+  const columns = summaryPeers.filter((label) => seen.has(label));
+  const rows = scenarios.flatMap(({ name, title, main }) =>
+    ours
+      .filter((own) => runs.some((run) => run.scenario === name && run.subject === own))
+      .map((own) => [
+        `${title}: ${metrics[main].title}`,
+        own,
+        ...columns.map((peer) => {
+          const found = ratioOf(runs, { scenario: name, metric: main, ours: own, peer });
+          return found === undefined ? "–" : found.median.toFixed(2);
+        }),
+      ]),
+  );
+  return table(["", "of", ...columns.map((label) => `÷ ${label}`)], rows, 2);
+}
+
 function circumstances({ context, skipped }: Results): string {
   const lines = [
     `Command: \`${context.command}\``,
     `Kernel ${context.kernel}; ${context.cpu}, ${context.cpus} processors, ${context.memoryGiB} GiB; load average at the start ${context.load}`,
-    `Node.js ${context.node}; Sluice from ${context.sluice}`,
+    `Node.js ${context.node}; Sluice from ${context.sluice}, commit ${context.revision}`,
     `${context.rounds} rounds, ${context.seconds} s for each measurement after ${context.warmUp} s of load, three times that where code is compiled late (V8)`,
     ...Object.entries(context.versions).map(([name, version]) => `${name}: ${version}`),
     ...skipped.map(({ name, reason }) => `${name}: left out, ${reason}`),
@@ -108,6 +129,7 @@ export function markdown(
     "Numbers are medians of the rounds. A ratio is the median of the ratios of each round; behind it stands half the distance between the smallest and the largest.",
     "## Summary",
     summaryTable(run, runs),
+    ratioTable(run, runs),
     "## Targets",
     targetTable(judged),
     "## Invalid runs",

@@ -20,6 +20,8 @@ export interface Context {
   /** Date and time in ISO form. */
   readonly date: string;
   readonly command: string;
+  /** The commit of the sources, and whether they were changed since. */
+  readonly revision: string;
   readonly kernel: string;
   readonly cpu: string;
   readonly cpus: number;
