@@ -28,11 +28,11 @@ test("the numbers of wrk are read from the line of the script", () => {
   assert.deepEqual({ problems, requests, p999 }, { problems: [], requests: 500, p999: 900 });
 });
 
-test("answers other than 2xx and errors of sockets are problems", () => {
+test("error statuses and errors of sockets are problems", () => {
   const { problems } = parseWrk(output({ status: 3, read: 2, timeout: 1 }));
   assert.deepEqual(problems, [
     "2 errors while reading",
-    "3 answers other than 2xx",
+    "3 answers with a status of 400 or more",
     "1 answers that did not come in time",
   ]);
 });

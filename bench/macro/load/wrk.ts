@@ -64,7 +64,7 @@ export function parseWrk(output: string): WrkResult {
     connect: "connections refused",
     read: "errors while reading",
     write: "errors while writing",
-    status: "answers other than 2xx",
+    status: "answers with a status of 400 or more",
     timeout: "answers that did not come in time",
   };
   const problems = Object.entries(kinds).flatMap(([name, words]) =>

@@ -132,6 +132,7 @@ export function markdown(
     ratioTable(run, runs),
     "## Targets",
     targetTable(judged),
+    ...(context.rounds === 1 ? ["One round has no spread: these verdicts mean little."] : []),
     "## Invalid runs",
     invalidRuns(runs),
     ...run.flatMap((scenario) => [

@@ -102,10 +102,12 @@ async function measure(stage: Stage, options: LoadOptions): Promise<Measured> {
       problems.push(`the access log has ${lines} lines for ${result.requests} requests`);
     }
   }
-  return { values: valuesOf(result, cpu, machine, set, running), problems };
+  const values = valuesOf(result, cpu, machine, set, running);
+  await verify(running, set);
+  return { values, problems };
 }
 
-/** One exchange by hand: the answer has to be whole before anything is measured. */
+/** One exchange by hand, before and after: the status has to be 200 and the answer whole. */
 async function verify({ port }: Running, set: RequestSet): Promise<void> {
   const connections = await openIdle(port, 1, set.first, set.answerBytes);
   connections.close();
