@@ -5,7 +5,6 @@
 
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { availableParallelism, release, totalmem } from "node:os";
 
 import type { ConfigOrigin } from "#config/load.ts";
 import { changedSettings, inUse } from "#config/settings.ts";
@@ -23,16 +22,12 @@ import { httpProbe } from "#control/health/probe.ts";
 import { Rows } from "#control/rows.ts";
 import { Xorshift } from "#core/random.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
-import { type SharedTables, clearWorker, openTables, tableSizes } from "#model/shared/tables.ts";
+import type { SharedTables } from "#model/shared/tables.ts";
 import type { EndpointData, SnapshotData } from "#model/snapshot.ts";
-import type { WorkerBoot, WorkerPayload, WorkerReport } from "#model/worker.ts";
+import type { WorkerPayload } from "#model/worker.ts";
 import { ListenerSet } from "#process/listeners/listener-set.ts";
-import { allocateMemory } from "#process/memory.ts";
 import { systemScheduler } from "#process/scheduler.ts";
-import { messageOf } from "#process/worker-messages.ts";
-import { type Supervision, type WorkerEvent, WorkerPool } from "#process/workers.ts";
-import { Ledger } from "#transport/uring/ledger.ts";
-import { reclaim } from "#transport/uring/reclaim.ts";
+import type { Supervision, WorkerPool } from "#process/workers.ts";
 import {
   ConfigError,
   type ConfigSource,
@@ -43,8 +38,9 @@ import {
   type ProxyStatus,
   type ReloadResult,
 } from "./api.ts";
+import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
-import { ALIASES, originOf, readerFor, sibling } from "./reading.ts";
+import { originOf, readerFor } from "./reading.ts";
 
 export { checkConfig, explainRequest } from "./reading.ts";
 
@@ -63,8 +59,6 @@ export interface AppOptions extends Required<
 
 /** Longest wait at the start for names to resolve, in ms: after it requests say that they do not. */
 const FIRST_LOOKUP = 3000;
-/** Bounds of a worker's old-generation heap, in MiB, for want of another wish. */
-const HEAP = { least: 256, most: 4096 };
 
 /** Everything that exists only while the app listens. */
 interface Running {
@@ -72,9 +66,8 @@ interface Running {
   /** `workers` and `transport` as they were at the start: they cannot change any more. */
   readonly workers: Config["workers"];
   readonly transport: Config["transport"];
-  /** What each worker has of the system, by row. */
-  readonly ledgers: readonly Ledger[];
   readonly listeners: ListenerSet;
+  readonly fleet: Fleet;
   readonly pool: WorkerPool;
   readonly discovery: Discovery;
   readonly health: HealthChecker;
@@ -92,9 +85,6 @@ export class App extends EventEmitter<ProxyEvents> {
   #origin: ConfigOrigin;
   #read: ReadConfig;
   #running: Running | null = null;
-  #ledgers: readonly Ledger[] = [];
-  /** What the workers have said about theirs. */
-  #transport: Extract<WorkerReport, { kind: "transport" }> | null = null;
   #listening = false;
   #closing: Promise<void> | null = null;
 
@@ -297,8 +287,7 @@ export class App extends EventEmitter<ProxyEvents> {
     running.discovery.stop();
     running.health.stop();
     await running.watch.close();
-    await running.pool.stop();
-    for (const ledger of running.ledgers) reclaim(ledger);
+    await running.fleet.stop();
     await running.listeners.close();
     await this.#observer.close();
     this.#running = null;
@@ -308,14 +297,10 @@ export class App extends EventEmitter<ProxyEvents> {
     const listeners = new ListenerSet();
     listeners.warm();
     const count = this.#workers(listeners);
-    const memory = allocateMemory(tableSizes(count));
-    const tables = openTables(memory, count, count);
-    this.#rows.tables = tables;
     const random = new Xorshift(randomBytes(4).readUInt32LE());
-    const shared = new SharedArrayBuffer(Ledger.byteLength(count));
-    const ledgers = Array.from({ length: count }, (_, row) => new Ledger(shared, row));
-    this.#ledgers = ledgers;
-    const pool = this.#pool(count, { memory, ledgers: shared }, listeners, random);
+    const fleet = this.#fleet(count, listeners, random);
+    const { tables, pool } = fleet;
+    this.#rows.tables = tables;
     const discovery = new Discovery({
       resolve: resolveHost,
       scheduler: systemScheduler,
@@ -332,7 +317,7 @@ export class App extends EventEmitter<ProxyEvents> {
         tables.endpoints.setHealth(slot, healthy ? HEALTH.UP : HEALTH.DOWN),
       log: (level, message, fields) => this.say(level, "health_check", message, fields),
     });
-    const metrics = await this.#observer.open(tables);
+    const metrics = await this.#observer.open(tables, () => fleet.transport);
     const applier = new Applier({
       workers: pool,
       listeners,
@@ -361,8 +346,8 @@ export class App extends EventEmitter<ProxyEvents> {
       tables,
       workers,
       transport,
-      ledgers,
       listeners,
+      fleet,
       pool,
       discovery,
       health,
@@ -372,89 +357,34 @@ export class App extends EventEmitter<ProxyEvents> {
   }
 
   #workers(listeners: ListenerSet): number {
-    const { workers } = this.config;
-    const wanted = workers === "auto" ? availableParallelism() : workers;
+    const wanted = workersFor(this.config);
     if (listeners.canShare || wanted === 1) return wanted;
     const message = "listening sockets cannot be shared on this platform: there is one worker";
     this.say("info", "one_worker", message);
     return 1;
   }
 
-  #pool(
-    count: number,
-    shared: Pick<WorkerBoot, "memory" | "ledgers">,
-    listeners: ListenerSet,
-    random: Xorshift,
-  ): WorkerPool {
-    const { color, environment, workerHeapMb, supervision } = this.#options;
-    const boot: WorkerBoot = {
-      ...shared,
-      transport: this.#options.transport ?? this.config.transport,
-      seed: random.int(2 ** 31),
+  #fleet(count: number, listeners: ListenerSet, random: Xorshift): Fleet {
+    const { color, environment, workerHeapMb, supervision, transport } = this.#options;
+    return new Fleet({
+      count,
+      transport: transport ?? this.config.transport,
+      listeners,
+      random,
       color,
       utcOffset: utcOffset(),
-      aliases: ALIASES,
-      environment: { ...environment },
-    };
-    return new WorkerPool({
-      entry: sibling("worker"),
-      count,
-      boot,
-      heapMb: workerHeapMb ?? defaultHeap(count),
-      duplicate: async (id) => (listeners.canShare ? listeners.duplicate(id) : null),
-      giveBack: (fd) => listeners.giveBack(fd),
-      onEvent: (event) => this.#onWorker(event),
-      onReport: (row, report) => this.#onReport(row, report as WorkerReport),
-      now: systemScheduler.now,
-      ...(supervision === undefined ? {} : { supervision }),
+      environment,
+      heapMb: workerHeapMb,
+      supervision,
+      say: (entry) => this.#observer.say(entry),
+      onAccess: (lines) => this.#observer.writeAccess(lines),
+      onConnectFailed: (slot) => this.#running?.discovery.connectFailed(slot),
+      onDeath: (worker, reason) => {
+        this.#observer.counters.workerRestarts++;
+        this.emit("workerRestart", { worker, reason });
+      },
+      onFatal: (reason) => void this.emit("error", new Error(reason)),
     });
-  }
-
-  #onWorker(event: WorkerEvent): void {
-    const tables = this.#rows.tables;
-    if (event.type === "starting") tables?.workers.startWorker(event.row);
-    if (event.type === "died") {
-      if (tables !== null) clearWorker(tables, event.row);
-      const ledger = this.#ledgers[event.row];
-      if (ledger !== undefined) reclaim(ledger);
-      this.#observer.counters.workerRestarts++;
-    }
-    const message = messageOf(event);
-    if (message !== null) this.say(message.level, message.code, message.message);
-    if (event.type === "died") {
-      this.emit("workerRestart", { worker: event.row, reason: event.reason });
-    } else if (event.type === "fatal") {
-      this.emit("error", new Error(event.reason));
-    }
-  }
-
-  #onReport(row: number, report: WorkerReport): void {
-    switch (report.kind) {
-      case "log":
-        this.say(report.level, report.code, report.message, { worker: row, ...report.fields });
-        break;
-      case "connect-failed":
-        this.#running?.discovery.connectFailed(report.slot);
-        break;
-      case "access":
-        this.#observer.writeAccess(report.lines);
-        break;
-      case "transport":
-        this.#onTransport(row, report);
-        break;
-    }
-  }
-
-  /** A worker that differs from the first is no reason to stop, and must not go unnoticed. */
-  #onTransport(row: number, chosen: Extract<WorkerReport, { kind: "transport" }>): void {
-    const first = this.#transport;
-    if (first === null) {
-      this.#transport = chosen;
-      this.#observer.transport = chosen.name;
-    } else if (first.name !== chosen.name) {
-      const message = `worker ${row} uses transport ${chosen.name}: ${chosen.reason ?? "as asked"}`;
-      this.say("warn", "transport", message, { worker: row, transport: chosen.name });
-    }
   }
 
   /** Why no traffic should be sent here; empty if it should. */
@@ -465,19 +395,14 @@ export class App extends EventEmitter<ProxyEvents> {
     return pool.ready > 0 ? [] : ["no worker runs"];
   }
 
-  #announce({ pool }: Running): void {
+  #announce({ fleet }: Running): void {
     for (const { configured, url } of this.addresses) {
       this.say("info", "listening", `listening on ${url}`, { address: configured, url });
     }
     for (const { code, message, fields } of announce(this.config)) {
       this.say("info", code, message, fields);
     }
-    const { name = "node", reason = null } = this.#transport ?? {};
-    const workers = `${pool.count} worker${pool.count === 1 ? "" : "s"}`;
-    const kind = name === "uring" ? `io_uring, Linux ${release()}` : "Node's own sockets";
-    const why = reason === null ? "" : `; not io_uring: ${reason}`;
-    const message = `transport ${name} (${kind}), ${workers}${why}`;
-    this.say("info", "transport", message, { transport: name, workers: pool.count });
+    fleet.announce();
   }
 }
 
@@ -500,9 +425,4 @@ function* endpointsOf(snapshot: SnapshotData | null): Generator<EndpointData> {
 /** Of local time now, in minutes east of UTC. */
 function utcOffset(): number {
   return -new Date().getTimezoneOffset();
-}
-
-function defaultHeap(workers: number): number {
-  const megabytes = (process.constrainedMemory() || totalmem()) / 2 ** 20;
-  return Math.min(Math.max(Math.floor(megabytes / 2 / workers), HEAP.least), HEAP.most);
 }

@@ -35,8 +35,6 @@ export interface ObserverOptions {
 /** See the head of this file. */
 export class Observer {
   readonly counters: ControlCounters = createControlCounters();
-  /** How the workers move bytes. */
-  transport = "node";
   /** Somebody has asked whether traffic should be sent here. */
   readinessAsked = false;
 
@@ -66,8 +64,8 @@ export class Observer {
     else this.#access?.write(lines);
   }
 
-  /** Opens the access log, and the metrics over these tables. */
-  async open(tables: SharedTables): Promise<Metrics> {
+  /** Opens the access log, and the metrics over these tables. `transport`: how the workers move bytes. */
+  async open(tables: SharedTables, transport: () => string): Promise<Metrics> {
     if (this.#options.writeAccess === undefined) {
       this.#access = await openLogWriter({
         to: 1,
@@ -82,7 +80,7 @@ export class Observer {
       build: {
         version: packageVersion(),
         node: process.versions.node,
-        transport: () => this.transport,
+        transport,
       },
       facts: processFacts,
       wall,

@@ -28,7 +28,6 @@ import { AccessLog } from "#telemetry/access-log.ts";
 import { createExchangeTelemetry } from "#telemetry/exchange-telemetry.ts";
 import { processFacts } from "#telemetry/process-facts.ts";
 import { chooseTransport } from "#transport/choose.ts";
-import { Ledger } from "#transport/uring/ledger.ts";
 
 type RequestHook = NonNullable<Filter["onRequestHead"]>;
 type Control = ToWorker<WorkerPayload, AddressUpdate>;
@@ -47,7 +46,8 @@ const { transport, without, refused } = chooseTransport({
   wish: boot.transport,
   descriptors: processFacts().maxFds ?? Infinity,
   sharesListeners: workers > 1,
-  ledger: new Ledger(boot.ledgers, row),
+  holdings: boot.holdings,
+  row,
 });
 report({
   kind: "transport",

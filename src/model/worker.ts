@@ -11,8 +11,8 @@ export type Region = "endpoints" | "workers" | "metrics";
 /** What a worker is started with. */
 export interface WorkerBoot {
   readonly memory: Readonly<Record<Region, SharedArrayBuffer>>;
-  /** What each worker has of the system, by row; known to the transport alone. */
-  readonly ledgers: SharedArrayBuffer;
+  /** Where each worker writes down what it has of the system; known to the transport alone. */
+  readonly holdings: SharedArrayBuffer;
   /** How bytes are to be moved. */
   readonly transport: "auto" | "node" | "uring";
   /** Makes the random numbers of each worker different ones. */

@@ -2,7 +2,7 @@
 
 import type { Transport } from "./contract.ts";
 import { createNodeTransport } from "./node/transport.ts";
-import type { Ledger } from "./uring/ledger.ts";
+import { Ledger } from "./uring/ledger.ts";
 import { createUringTransport } from "./uring/transport.ts";
 import { type Unavailable, explain, foreseeable } from "./uring/unavailable.ts";
 
@@ -16,8 +16,9 @@ export interface TransportOptions {
   readonly descriptors: number;
   /** Other workers accept from the same sockets. */
   readonly sharesListeners: boolean;
-  /** Where is written down what the transport has of the system, for when this thread dies. */
-  readonly ledger: Ledger;
+  /** Where the worker of this row writes down what it has of the system, for when it dies (`holdings.ts`). */
+  readonly holdings: SharedArrayBuffer;
+  readonly row: number;
 }
 
 /** A transport, and why it is this one. */
@@ -36,7 +37,11 @@ export function chooseTransport(options: TransportOptions): ChosenTransport {
   const foreseen = foreseeable();
   if (foreseen !== null) return nodeInstead(descriptors, foreseen, wish === "uring");
   try {
-    const transport = createUringTransport(options);
+    const transport = createUringTransport({
+      descriptors,
+      sharesListeners: options.sharesListeners,
+      ledger: new Ledger(options.holdings, options.row),
+    });
     return { transport, without: null, refused: false };
   } catch (error) {
     return nodeInstead(descriptors, explain(error), wish === "uring");

@@ -15,7 +15,7 @@ export interface Omission {
 /** What the reporter prints, read back. */
 export interface Ledger {
   readonly tests: number;
-  readonly omissions: readonly Omission[];
+  readonly omissions: Omission[];
 }
 
 /** The reporter. */

@@ -9,6 +9,7 @@ const packages: Readonly<Record<string, string>> = {
   curl: "curl",
   nginx: "nginx-light",
   promtool: "prometheus",
+  strace: "strace",
   wrk: "wrk",
 };
 
