@@ -108,9 +108,16 @@ test(
     const run = spawnSync(
       "setpriv",
       [
-        ...["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"],
-        ...["prlimit", "--memlock=8388608:8388608"],
-        ...[node, "--test", "--test-reporter=spec", suite],
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "prlimit",
+        "--memlock=8388608:8388608",
+        node,
+        "--test",
+        "--test-reporter=spec",
+        suite,
       ],
       { encoding: "utf8", env: { PATH: process.env["PATH"] } },
     );
