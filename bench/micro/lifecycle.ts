@@ -1,144 +1,121 @@
 /**
  * The life of a request without sockets: bytes of a request in, bytes of the answer out, through every stage of the
- * data plane over a transport that only hands over. Prints nanoseconds and bytes allocated for each request.
+ * data plane, over a transport that only hands over. 64 clients ask in turn and are then answered in turn, as in a
+ * turn of a busy transport. Prints nanoseconds of CPU and bytes allocated for each request.
  *
- *     node --expose-gc bench/micro/lifecycle.ts [--quick]
+ *     node --expose-gc bench/micro/lifecycle.ts [--quick] [--only=TEXT]
  */
 
+import { Xorshift } from "#core/random.ts";
 import { type Slice, sliceOf } from "#core/bytes/slice.ts";
-
-import { TimerWheel } from "#core/time/wheel.ts";
-import type {
-  Connection,
-  ConnectionHandler,
-  SocketAddress,
-  Transport,
-} from "#transport/contract.ts";
+import { MetricsTable } from "#model/shared/metrics-table.ts";
+import type { SnapshotData } from "#model/snapshot.ts";
+import { AccessLog } from "#telemetry/access-log.ts";
+import { createExchangeTelemetry } from "#telemetry/exchange-telemetry.ts";
+import type { ConnectionHandler } from "#transport/contract.ts";
 import { startProxy } from "../../test/harness/proxy.ts";
+import { answerHead, bareRequest, browserRequest, slices, upload } from "./support/traffic.ts";
+import { BenchConnection, BenchTransport } from "./support/transport.ts";
 
-const REQUESTS = process.argv.includes("--quick") ? 2_000 : 200_000;
-
-/** A connection whose peer is the bench: what is written is counted and released at once. */
-class BenchConnection implements Connection {
-  handler: ConnectionHandler;
-  readonly remoteAddress = "192.0.2.1";
-  readonly remotePort = 1;
-  readonly localAddress = "192.0.2.2";
-  readonly localPort = 80;
-  queued = 0;
-  taken = 0;
-  takenAt = 0;
-  closed = false;
-  wrote = 0;
-
-  constructor(handler: ConnectionHandler) {
-    this.handler = handler;
-  }
-  write(slices: readonly Slice[]): boolean {
-    for (const slice of slices) {
-      this.wrote += slice.length;
-      slice.release();
-    }
-    return true;
-  }
-  pause(): void {}
-  resume(): void {}
-  end(): void {}
-  close(): void {}
-  lingerClose(): void {}
-  abort(): void {}
-}
-
-const SLAB = new Uint8Array(1 << 20);
-let used = 0;
-
-class BenchTransport implements Transport {
-  readonly name = "memory";
-  readonly timers: TimerWheel = new TimerWheel(0);
-  readonly dialed: BenchConnection[] = [];
-
-  listen(): ReturnType<Transport["listen"]> {
-    const address: SocketAddress = { kind: "tcp", host: "192.0.2.2", port: 80 };
-    const nothing = (): void => undefined;
-    return Promise.resolve({
-      address,
-      close: () => Promise.resolve(),
-      pause: nothing,
-      resume: nothing,
-    });
-  }
-  connect(_address: SocketAddress, _timeout: number, handler: ConnectionHandler): Connection {
-    const connection = new BenchConnection(handler);
-    this.dialed.push(connection);
-    return connection;
-  }
-  allocate(size: number): Slice {
-    if (used + size > SLAB.length) used = 0;
-    const slice = sliceOf(SLAB);
-    slice.offset = used;
-    slice.length = size;
-    used += size;
-    return slice;
-  }
-  defer(task: () => void): void {
-    queueMicrotask(task);
-  }
-  shutdown(): Promise<void> {
-    return Promise.resolve();
-  }
-}
+const quick = process.argv.includes("--quick");
+const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice(7) ?? "";
+const CLIENTS = 64;
+const CHUNK = 64 * 1024;
+const CHUNKS = 16;
 
 const transport = new BenchTransport();
-const proxy = await startProxy({ backends: [80], transport, quiet: true });
-const client = new BenchConnection({} as ConnectionHandler);
-proxy.dataPlane.acceptor().onConnection(client);
+const metrics = new MetricsTable(new SharedArrayBuffer(MetricsTable.byteLength(1)), 1, 0);
+const log = new AccessLog({
+  port: { write: () => undefined },
+  timers: transport.timers,
+  utcOffset: 0,
+  colour: false,
+});
+const proxy = await startProxy({
+  backends: [80],
+  transport,
+  sink: createExchangeTelemetry({ metrics, log }),
+  quiet: true,
+});
+const clients = Array.from({ length: CLIENTS }, () => {
+  const client = new BenchConnection(transport, {} as ConnectionHandler);
+  proxy.dataPlane.acceptor().onConnection(client);
+  return client;
+});
 
-const bare = "GET /index.html HTTP/1.1\r\nHost: bench\r\n\r\n";
-const browser =
-  "GET /app/items?page=2 HTTP/1.1\r\nHost: www.example.com\r\nConnection: keep-alive\r\n" +
-  'sec-ch-ua: "Chromium";v="130", "Not?A_Brand";v="99"\r\nsec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: "Linux"\r\n' +
-  "Upgrade-Insecure-Requests: 1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n" +
-  "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\nSec-Fetch-Site: same-origin\r\n" +
-  "Sec-Fetch-Mode: navigate\r\nSec-Fetch-User: ?1\r\nSec-Fetch-Dest: document\r\nReferer: https://www.example.com/app/\r\n" +
-  "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\n" +
-  "Cookie: session=4f1c2d3e4b5a69788796a5b4c3d2e1f0; theme=dark; consent=1; ab=17\r\n\r\n";
-const answer =
-  "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\nContent-Type: text/html; charset=utf-8\r\n" +
-  'Content-Length: 1024\r\nConnection: keep-alive\r\nCache-Control: private, max-age=0\r\nETag: "5f3c-1a2b3c"\r\n' +
-  "Vary: Accept-Encoding\r\nX-Frame-Options: SAMEORIGIN\r\nX-Content-Type-Options: nosniff\r\n" +
-  "Strict-Transport-Security: max-age=63072000\r\nSet-Cookie: seen=1; Path=/; HttpOnly\r\n\r\n" +
-  "x".repeat(1024);
+/** What is sent and answered: heads in turn, then the same chunks of a body for all. */
+interface Traffic {
+  readonly requests: readonly Slice[];
+  readonly upload: readonly Slice[];
+  readonly answers: readonly Slice[];
+  readonly download: readonly Slice[];
+}
 
-const toSlice = (text: string): Slice => sliceOf(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+const random = new Xorshift(1);
 
-function run(request: Slice, response: Slice, requests: number): void {
-  for (let i = 0; i < requests; i++) {
-    client.handler.onData(client, request);
-    const backend = transport.dialed[0]!;
-    if (i === 0 && backend.wrote === 0) backend.handler.onConnect(backend);
-    backend.handler.onData(backend, response);
+function run({ requests, upload, answers, download }: Traffic, turns: number): void {
+  for (let turn = 0; turn < turns; turn++) {
+    transport.timers.advance(transport.timers.now + random.next());
+    for (let i = 0; i < CLIENTS; i++) {
+      const client = clients[i]!;
+      client.handler.onData(client, requests[(turn * CLIENTS + i) % requests.length]!);
+      for (const slice of upload) client.handler.onData(client, slice);
+    }
+    for (const backend of transport.dialed) {
+      backend.connected = true;
+      backend.handler.onConnect(backend);
+    }
+    transport.dialed.length = 0;
+    for (let i = 0; i < transport.asked.length; i++) {
+      const backend = transport.asked[i]!;
+      backend.asked = false;
+      backend.handler.onData(backend, answers[(turn * CLIENTS + i) % answers.length]!);
+      for (const slice of download) backend.handler.onData(backend, slice);
+    }
+    if (transport.asked.length !== CLIENTS) throw new Error("a request was not passed on");
+    transport.asked.length = 0;
   }
 }
 
-const response = toSlice(answer);
-for (const [name, text] of [
-  ["bare request, 12 fields and 1 KiB back", bare],
-  ["browser's request (16 fields)", browser],
-] as const) {
-  const request = toSlice(text);
-  run(request, response, REQUESTS);
-  globalThis.gc?.();
-  // CPU time: what else the machine does counts little.
-  const begin = process.cpuUsage();
-  run(request, response, REQUESTS);
-  const { user, system } = process.cpuUsage(begin);
-  const nanoseconds = ((user + system) * 1000) / REQUESTS;
-  run(request, response, 100);
-  const few = 1000;
+function measure(name: string, traffic: Traffic, format: SnapshotData["log"]["access"]): void {
+  if (!name.includes(only)) return;
+  log.use(format);
+  const chunks = traffic.upload.length + traffic.download.length;
+  const turns = Math.ceil((quick ? 2_000 : 400_000) / CLIENTS / (1 + chunks / 2));
+  run(traffic, turns);
+  const runs: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc?.();
+    // CPU time: what else the machine does counts little.
+    const begin = process.cpuUsage();
+    run(traffic, turns);
+    const { user, system } = process.cpuUsage(begin);
+    runs.push(((user + system) * 1000) / (turns * CLIENTS));
+  }
+  const few = 16;
   globalThis.gc?.();
   const before = process.memoryUsage().heapUsed;
-  run(request, response, few);
-  const allocated = (process.memoryUsage().heapUsed - before) / few;
-  console.log(`${name}: ${nanoseconds.toFixed(0)} ns, ${allocated.toFixed(0)} bytes allocated`);
+  run(traffic, few);
+  const allocated = (process.memoryUsage().heapUsed - before) / (few * CLIENTS);
+  const best = Math.min(...runs);
+  const each = chunks === 0 ? "" : ` (${(best / chunks).toFixed(0)} ns for each chunk)`;
+  console.log(`${name}: ${best.toFixed(0)} ns${each}, ${allocated.toFixed(0)} bytes allocated`);
 }
+
+const small = slices((n) => answerHead(n, 1024) + "x".repeat(1024));
+const chunks = Array.from({ length: CHUNKS }, () => sliceOf(Buffer.alloc(CHUNK)));
+const large = slices((n) => answerHead(n, CHUNK * CHUNKS));
+
+const plain = { upload: [], answers: small, download: [] };
+const bare = { ...plain, requests: slices(bareRequest) };
+const browser = { ...plain, requests: slices(browserRequest) };
+measure("bare request, 12 fields and 1 KiB back", bare, "off");
+measure("browser's request (16 fields)", browser, "off");
+measure("browser's request, access log", browser, "json");
+measure("1 MiB down in 64 KiB", { ...bare, answers: large, download: chunks }, "off");
+measure(
+  "1 MiB up in 64 KiB",
+  { ...plain, requests: slices((n) => upload(n, CHUNK * CHUNKS)), upload: chunks },
+  "off",
+);
 process.exit(0);

@@ -12,7 +12,7 @@ import type { EndpointState } from "#dataplane/linked.ts";
 import { link } from "#link/link.ts";
 import { EndpointTable, HEALTH } from "#model/shared/endpoint-table.ts";
 import { WorkerTable } from "#model/shared/worker-table.ts";
-import type { ExchangeRecord } from "#model/record.ts";
+import type { ExchangeRecord, ExchangeSink } from "#model/record.ts";
 import type {
   ConnectionTimeouts,
   EndpointAddress,
@@ -48,6 +48,8 @@ export interface ProxyOptions {
   readonly addresses?: readonly SocketAddress[];
   readonly ejection?: { consecutiveFailures: number; pause: number; maxPause: number };
   readonly transport?: Transport;
+  /** Takes the records of exchanges in the place of `records`. */
+  readonly sink?: ExchangeSink;
   /** Keeps no records and no log lines: for tests that count memory. */
   readonly quiet?: boolean;
 }
@@ -97,7 +99,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     random,
     endpoints,
     worker,
-    sink: {
+    sink: options.sink ?? {
       onExchange(record) {
         if (options.quiet === true) return;
         records.push(record);
