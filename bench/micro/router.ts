@@ -11,7 +11,7 @@
  *     node bench/micro/router.ts --quick   shows that it works
  */
 
-import { latin1 } from "#core/http/header-list.ts";
+import { latin1 } from "#core/bytes/latin1.ts";
 import type { RequestHead } from "#core/http/message.ts";
 import type { LinkedSnapshot } from "#dataplane/linked.ts";
 import { Plan } from "#dataplane/plan.ts";

@@ -38,7 +38,7 @@ import {
 import { backoff, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.ts";
 import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
 import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
-import { recordOf } from "./log/record.ts";
+import { RecordView } from "./log/record.ts";
 import { Http1Connection, type Http1ConnectionOwner } from "./parse/http1-connection.ts";
 import { RequestBody } from "./request-body.ts";
 import { ResponseHold } from "./response-hold.ts";
@@ -66,6 +66,8 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   readonly #context: DataPlaneContext;
   readonly #pools: Pools;
   readonly #nextId: () => string;
+  /** Of whichever exchange ends. */
+  readonly #record: RecordView = new RecordView();
   /** Called when a connection or tunnel has ended: the end of a drain may be near. */
   onLess: () => void = () => undefined;
 
@@ -131,7 +133,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     route(snapshot, request, exchange.clientIp, plan);
     if (plan.fault !== null) return this.#fail(exchange, failure(plan.fault));
     const matched = plan.route!;
-    if (!matched.upgrades.has(request.upgrade)) request.upgrade = "";
+    if (request.upgrade !== "" && !matched.upgrades.has(request.upgrade)) request.upgrade = "";
     if (!isValidUpgrade(request)) return this.#fail(exchange, failure("upgrade_invalid"));
 
     // :: 4 filter, the request
@@ -479,16 +481,10 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.hold?.release();
     this.#context.worker.addExchanges(-1);
     exchange.budget?.end(exchange.retries);
-    const record = recordOf(exchange, this.#context.transport.timers.now);
-    exchange.filters?.end(
-      {
-        status: record.status,
-        failure: record.failure ?? "",
-        requestBytes: record.requestBytes,
-        responseBytes: record.responseBytes,
-        duration: record.totalMs,
-      },
-      (place, error) => this.#context.log("error", "filter_failed", String(error), { place }),
+    const record = this.#record;
+    record.begin(exchange, this.#context.transport.timers.now);
+    exchange.filters?.end(record.outcome(), (place, error) =>
+      this.#context.log("error", "filter_failed", String(error), { place }),
     );
     this.#context.sink.onExchange(record);
   }

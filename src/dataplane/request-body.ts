@@ -11,6 +11,9 @@
 import type { HeaderList } from "#core/http/header-list.ts";
 import type { Slice } from "#core/bytes/slice.ts";
 
+/** Shared by all requests without a body: nothing is ever put in. */
+const NONE: Slice[] = [];
+
 /** Holds slices of a body in order. */
 export class RequestBody {
   /** All of it has arrived. */
@@ -19,7 +22,7 @@ export class RequestBody {
   trailers: HeaderList | null = null;
   /** Nothing has been taken yet: whatever was pushed can still be sent, to anyone. */
   untouched = true;
-  #slices: Slice[] = [];
+  #slices: Slice[] = NONE;
   #sent = 0;
   #waiting = 0;
   #held = 0;
@@ -57,7 +60,8 @@ export class RequestBody {
 
   /** Adds bytes; ownership passes. */
   push(slice: Slice): void {
-    this.#slices.push(slice);
+    if (this.#slices === NONE) this.#slices = [slice];
+    else this.#slices.push(slice);
     this.#waiting += slice.length;
     this.#held += slice.length;
     if (this.replayable && this.#held > this.#replayLimit) this.#giveUpReplay();
@@ -92,7 +96,7 @@ export class RequestBody {
   /** Releases everything. */
   release(): void {
     for (const slice of this.#slices) slice.release();
-    this.#slices = [];
+    this.#slices = NONE;
     this.#sent = 0;
     this.#waiting = 0;
     this.#held = 0;
@@ -106,7 +110,7 @@ export class RequestBody {
       this.#held -= slice.length;
       slice.release();
     }
-    this.#slices.splice(0, this.#sent);
+    if (this.#sent > 0) this.#slices.splice(0, this.#sent);
     this.#sent = 0;
   }
 }

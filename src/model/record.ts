@@ -1,6 +1,6 @@
 /**
- * What is known of an exchange when it has ended: the access log writes it, metrics count it. Filled by the
- * lifecycle, valid during the call that hands it on.
+ * What is known of an exchange when it has ended: the access log writes it, metrics count it. Handed on by the
+ * lifecycle, and valid during that call only: it may be a view of the exchange, and the next one's afterwards.
  */
 
 import type { FailureCode } from "#core/errors.ts";

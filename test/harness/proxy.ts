@@ -102,11 +102,12 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     sink: options.sink ?? {
       onExchange(record) {
         if (options.quiet === true) return;
-        records.push(record);
+        const kept = copyOf(record);
+        records.push(kept);
         const waiter = waiting.shift();
         if (waiter !== undefined) {
           handedOut++;
-          waiter(record);
+          waiter(kept);
         }
       },
     },
@@ -168,6 +169,38 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         assert.equal(endpoints.pending(slot), 0, "nothing is counted as queued");
       }
     },
+  };
+}
+
+/** Records are valid during the call only. */
+function copyOf(record: ExchangeRecord): ExchangeRecord {
+  return {
+    startedWall: record.startedWall,
+    requestId: record.requestId,
+    clientIp: record.clientIp,
+    method: record.method,
+    scheme: record.scheme,
+    host: record.host,
+    target: record.target,
+    version: record.version,
+    status: record.status,
+    requestBytes: record.requestBytes,
+    responseBytes: record.responseBytes,
+    userAgent: record.userAgent,
+    referer: record.referer,
+    route: record.route,
+    routeSlot: record.routeSlot,
+    upstream: record.upstream,
+    endpoint: record.endpoint,
+    endpointSlot: record.endpointSlot,
+    attempts: record.attempts,
+    queueMs: record.queueMs,
+    connectMs: record.connectMs,
+    firstByteMs: record.firstByteMs,
+    totalMs: record.totalMs,
+    failure: record.failure,
+    failureDetail: record.failureDetail,
+    upgrade: record.upgrade,
   };
 }
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { HEADER_NAMES } from "./header-names.ts";
-import { HeaderList, isHeaderName, isHeaderValue, latin1 } from "./header-list.ts";
+import { latin1 } from "../bytes/latin1.ts";
+import { HeaderList, isHeaderName, isHeaderValue } from "./header-list.ts";
 
 function listOf(...fields: (readonly [string, string])[]): HeaderList {
   const list = new HeaderList(16, 1);

@@ -7,6 +7,7 @@
  * are and read as latin1.
  */
 
+import { latin1 } from "../bytes/latin1.ts";
 import { headerId, headerIdOf, LOWER_CASE, UNKNOWN_HEADER } from "./header-names.ts";
 
 const STRIDE = 5;
@@ -21,6 +22,20 @@ const DELETED = -1;
 const DASH = 0x2d;
 const UNDERSCORE = 0x5f;
 
+/** The name of a field that is added to many lists (`field-lines.ts`). */
+export interface FieldName {
+  readonly id: number;
+  /** `Name: ` */
+  readonly bytes: Uint8Array;
+}
+
+/** Whole lines that are added to many lists. */
+export interface FieldLines {
+  readonly bytes: Uint8Array;
+  /** The entries, as a list has them. */
+  readonly places: Int32Array;
+}
+
 /** An ordered list of header fields (RFC 9110 §5). */
 export class HeaderList {
   /** The arena. The parser may swap it for the buffer that holds a received head. */
@@ -30,6 +45,9 @@ export class HeaderList {
   /** Entries, deleted ones included: the bound of index loops. */
   count = 0;
   #entries: Int32Array;
+  /** A bit for each id that was added since `reset`, modulo 64: most look-ups are for fields that are not there. */
+  #seenLow = 0;
+  #seenHigh = 0;
 
   constructor(arenaBytes = 1024, entries = 32) {
     this.bytes = new Uint8Array(arenaBytes);
@@ -40,6 +58,7 @@ export class HeaderList {
   reset(): void {
     this.used = 0;
     this.count = 0;
+    this.#seenLow = this.#seenHigh = 0;
   }
 
   // ── by index: for the hot path ────────────────────────────────────────────────────────────────────
@@ -61,6 +80,8 @@ export class HeaderList {
     entries[at + VALUE_START] = valueStart;
     entries[at + VALUE_END] = valueEnd;
     this.count++;
+    if ((id & 32) === 0) this.#seenLow |= 1 << (id & 31);
+    else this.#seenHigh |= 1 << (id & 31);
   }
 
   /** Known id, 0 for other names, -1 for a deleted entry. */
@@ -82,6 +103,8 @@ export class HeaderList {
 
   /** The first entry of a known id at or behind index `from`, or -1. */
   indexOf(id: number, from = 0): number {
+    const seen = (id & 32) === 0 ? this.#seenLow : this.#seenHigh;
+    if ((seen & (1 << (id & 31))) === 0) return -1;
     const entries = this.#entries;
     const end = this.count * STRIDE;
     for (let at = from * STRIDE; at < end; at += STRIDE) {
@@ -161,12 +184,58 @@ export class HeaderList {
     this.appendUnchecked(name, value);
   }
 
-  /** Adds a field whose name and value are known to be well formed (constants of the program, checked configuration). */
+  /**
+   * Adds a field whose name and value are known to be well formed (constants of the program, checked configuration).
+   * As a whole line, like what is received, so that the serializer can copy it together with its neighbours.
+   */
   appendUnchecked(name: string, value: string): void {
     const nameStart = this.used;
     const nameEnd = this.#write(name);
+    const valueStart = this.#write(": ");
     const valueEnd = this.#write(value);
-    this.addEntry(headerId(this.bytes, nameStart, nameEnd), nameStart, nameEnd, nameEnd, valueEnd);
+    this.#write("\r\n");
+    const id = headerId(this.bytes, nameStart, nameEnd);
+    this.addEntry(id, nameStart, nameEnd, valueStart, valueEnd);
+  }
+
+  /** Adds lines that were made before. */
+  appendLines(lines: FieldLines): void {
+    const start = this.used;
+    this.#copy(lines.bytes);
+    const { places } = lines;
+    for (let at = 0; at < places.length; at += STRIDE) {
+      this.addEntry(
+        places[at + ID]!,
+        start + places[at + NAME_START]!,
+        start + places[at + NAME_END]!,
+        start + places[at + VALUE_START]!,
+        start + places[at + VALUE_END]!,
+      );
+    }
+  }
+
+  /** Adds one line of a name that was made before. `value` is well formed. */
+  appendNamed(name: FieldName, value: string): void {
+    const start = this.used;
+    this.#copy(name.bytes);
+    const valueStart = this.used;
+    const length = value.length;
+    this.reserve(length + 2);
+    const bytes = this.bytes;
+    let at = valueStart;
+    let seen = 0;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      seen |= code;
+      bytes[at++] = code;
+    }
+    this.used = at;
+    if (seen > 0xff) {
+      this.used = valueStart;
+      at = this.#writeUtf8(value);
+    }
+    this.#write("\r\n");
+    this.addEntry(name.id, start, valueStart - 2, valueStart, at);
   }
 
   /** Deletes every field of that name; tells how many. */
@@ -187,11 +256,23 @@ export class HeaderList {
   deleteFolded(name: string): number {
     let deleted = 0;
     for (let i = 0; i < this.count; i++) {
-      if (this.idAt(i) === DELETED || !this.#nameFolds(i, name)) continue;
+      if (this.idAt(i) === DELETED || !this.foldsAt(i, name)) continue;
       this.deleteAt(i);
       deleted++;
     }
     return deleted;
+  }
+
+  /** Is the entry's name what a CGI or WSGI backend would take for `name` (in lower case with dashes)? */
+  foldsAt(index: number, name: string): boolean {
+    const start = this.nameStartAt(index);
+    const length = this.nameEndAt(index) - start;
+    if (length !== name.length) return false;
+    for (let i = 0; i < length; i++) {
+      const byte = LOWER_CASE[this.bytes[start + i]!]!;
+      if ((byte === UNDERSCORE ? DASH : byte) !== name.charCodeAt(i)) return false;
+    }
+    return true;
   }
 
   /** Name and value of every field, in order. */
@@ -237,6 +318,15 @@ export class HeaderList {
     this.bytes = grown;
   }
 
+  #copy(source: Uint8Array): void {
+    const length = source.length;
+    this.reserve(length);
+    const bytes = this.bytes;
+    let at = this.used;
+    for (let i = 0; i < length; i++) bytes[at++] = source[i]!;
+    this.used = at;
+  }
+
   /** Appends text to the arena, as latin1 or, where that cannot hold it, UTF-8; returns the end. */
   #write(text: string): number {
     this.reserve(text.length * 3);
@@ -271,15 +361,9 @@ export class HeaderList {
     return true;
   }
 
-  #nameFolds(index: number, lowerCaseName: string): boolean {
-    const start = this.nameStartAt(index);
-    const length = this.nameEndAt(index) - start;
-    if (length !== lowerCaseName.length) return false;
-    for (let i = 0; i < length; i++) {
-      const byte = LOWER_CASE[this.bytes[start + i]!]!;
-      if ((byte === UNDERSCORE ? DASH : byte) !== lowerCaseName.charCodeAt(i)) return false;
-    }
-    return true;
+  /** The entries as they are kept, for lines that are added to many lists. */
+  places(): Int32Array {
+    return this.#entries.slice(0, this.count * STRIDE);
   }
 
   #growEntries(): void {
@@ -287,17 +371,6 @@ export class HeaderList {
     grown.set(this.#entries);
     this.#entries = grown;
   }
-}
-
-/** The bytes `start` to `end` (exclusive) as latin1 text. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start;
-  if (length > 4096) {
-    let text = "";
-    for (let at = start; at < end; at += 4096) text += latin1(bytes, at, Math.min(at + 4096, end));
-    return text;
-  }
-  return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

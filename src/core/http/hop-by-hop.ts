@@ -44,8 +44,11 @@ const KEPT_IF_NOMINATED = idTable([
 export function dropNominated(fields: HeaderList, options: HeaderList = fields): boolean {
   for (let i = options.indexOf(HEADER.connection); i >= 0;) {
     const bytes = options.bytes;
+    const start = options.valueStartAt(i);
     const end = options.valueEndAt(i);
-    for (let at = memberStart(bytes, options.valueStartAt(i), end); at < end;) {
+    // Fast path: "keep-alive" alone, what nearly all peers say, takes nothing away.
+    const alone = spellsIgnoringCase(bytes, start, end, "keep-alive");
+    for (let at = alone ? end : memberStart(bytes, start, end); at < end;) {
       const stop = memberStop(bytes, at, end);
       dropNamed(fields, bytes, at, trimmedEnd(bytes, at, stop));
       at = memberStart(bytes, stop, end);

@@ -4,6 +4,7 @@ import type { Random } from "#core/random.ts";
 import type { BalancePolicy } from "#model/snapshot.ts";
 import type { Balancer, EndpointLoad, LinkedEndpoint, LinkedUpstream } from "../linked.ts";
 import { LeastRequests } from "./least-requests.ts";
+import { OnlyOne } from "./only-one.ts";
 import { PowerOfTwo } from "./power-of-two.ts";
 import { WeightedRandom } from "./random.ts";
 import { RoundRobin } from "./round-robin.ts";
@@ -27,6 +28,8 @@ export function createBalancer(
   load: EndpointLoad,
   random: Random,
 ): Balancer {
+  const [only] = endpoints;
+  if (only !== undefined && endpoints.length === 1) return new OnlyOne(only, load);
   switch (policy) {
     case "round-robin":
       return new RoundRobin(endpoints, load, random);

@@ -7,13 +7,14 @@ import type { Slice } from "#core/bytes/slice.ts";
 import { failure, type Failure } from "#core/errors.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
+import { spellsIgnoringCase } from "#core/http/list-value.ts";
 import type { ResponseHead } from "#core/http/message.ts";
 import { writeLastChunk, writeRequestHead } from "#protocol/http1/serializer.ts";
 import type { Connection } from "#transport/contract.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { AttemptHandle, Exchange } from "../exchange.ts";
 import type { LinkedEndpoint, LinkedRoute } from "../linked.ts";
-import { chunkOf, WRITER, written } from "../outgoing.ts";
+import { begin, chunkOf, HEAD_ROOM, LAST_CHUNK_ROOM, written } from "../outgoing.ts";
 import type { Http1Upstream, UpstreamUser } from "./http1-upstream.ts";
 import type { EndpointPool, PoolUser, Wish } from "./pool.ts";
 
@@ -117,9 +118,10 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
     const { request, plan } = this.#exchange;
     const host = plan.host === "" ? this.endpoint.authority : plan.host;
     const upgrade = request.upgrade !== "";
-    WRITER.reset();
+    const { transport } = this.#context;
+    const size = request.headers.used + plan.target.length + host.length + HEAD_ROOM;
     writeRequestHead(
-      WRITER,
+      begin(transport, size),
       request,
       plan.target,
       host,
@@ -128,7 +130,7 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
       upgrade ? "upgrade" : "keep-alive",
       wantsTrailers(request.headers),
     );
-    this.#blocked = !upstream.connection.write([written(this.#context.transport)]);
+    this.#blocked = !upstream.connection.write([written(transport)]);
   }
 
   pump(): void {
@@ -153,9 +155,9 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
   #endBody(upstream: Http1Upstream, chunked: boolean): void {
     this.#bodyEnded = true;
     if (chunked) {
-      WRITER.reset();
-      writeLastChunk(WRITER, this.#exchange.body.trailers);
-      upstream.connection.write([written(this.#context.transport)]);
+      const { transport } = this.#context;
+      writeLastChunk(begin(transport, LAST_CHUNK_ROOM), this.#exchange.body.trailers);
+      upstream.connection.write([written(transport)]);
     }
     upstream.endRequest();
     if (this.#phase === "sending") this.#phase = "head";
@@ -299,8 +301,13 @@ function wantsTrailers(headers: HeaderList): boolean {
   return index >= 0 && TRAILERS.test(headers.valueAt(index));
 }
 
+const EVENT_STREAM = "text/event-stream";
+
 /** Event streams may be silent for as long as they like. */
 function isEventStream(headers: HeaderList): boolean {
   const index = headers.indexOf(HEADER["content-type"]);
-  return index >= 0 && headers.valueAt(index).toLowerCase().startsWith("text/event-stream");
+  if (index < 0) return false;
+  const start = headers.valueStartAt(index);
+  const end = Math.min(headers.valueEndAt(index), start + EVENT_STREAM.length);
+  return spellsIgnoringCase(headers.bytes, start, end, EVENT_STREAM);
 }

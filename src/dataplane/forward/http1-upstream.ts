@@ -70,7 +70,7 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
   begin(user: UpstreamUser, method: string, upgrade: string): void {
     this.#user = user;
     this.#requestEnded = false;
-    this.#context.transport.timers.cancel(this.#timer);
+    // The timer runs on: the attempt says what it waits for before this turn ends, and moving a deadline is cheap.
     this.#parser.expect(method, upgrade);
   }
 
@@ -163,7 +163,6 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
     const taken = this.#requestEnded && this.connection.queued === 0;
     const reusable = head.keepAlive && head.framing !== "close" && taken && !leftover;
     this.#user = null;
-    this.stopWaiting();
     const trailers = this.#parser.trailers;
     if (reusable) {
       this.served++;

@@ -70,20 +70,19 @@ export class EndpointPool implements UpstreamOwner {
   }
 
   /**
-   * Wants a connection.
+   * Wants a connection. Where one is at hand there is nothing to wait for, and no wish: null.
    *
    * @param fresh a new one: an unused one has just turned out to be dead
    */
-  acquire(user: PoolUser, config: PoolData, connectTimeout: number, fresh: boolean): Wish {
+  acquire(user: PoolUser, config: PoolData, connectTimeout: number, fresh: boolean): Wish | null {
     this.#config = config;
-    const wish = new Wish(this, user, config, connectTimeout);
     const idle = fresh ? undefined : this.#takeIdle();
     if (idle !== undefined) {
-      wish.over = true;
       user.onConnection(idle);
-    } else if (
-      this.#context.endpoints.tryReserveConnection(this.state.slot, config.maxConnections)
-    ) {
+      return null;
+    }
+    const wish = new Wish(this, user, config, connectTimeout);
+    if (this.#context.endpoints.tryReserveConnection(this.state.slot, config.maxConnections)) {
       this.#dial(wish);
     } else {
       // An unused one takes the place that the new one needs.

@@ -4,11 +4,13 @@
  * before the first attempt.
  */
 
+import { fieldLines, fieldName } from "#core/http/field-lines.ts";
 import { dropNominated } from "#core/http/hop-by-hop.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
-import { HEADER, LOWER_CASE } from "#core/http/header-names.ts";
+import { HEADER, HEADER_NAMES, LOWER_CASE, UNKNOWN_HEADER } from "#core/http/header-names.ts";
 import type { LinkedSnapshot } from "../linked.ts";
 import type { Plan } from "../plan.ts";
+import { viaLines } from "../via.ts";
 import type { RequestHead } from "#core/http/message.ts";
 
 /** Names that a client may not speak for, spelled with `-`. Those with a trailing dash stand for all that begin so. */
@@ -42,7 +44,25 @@ const SET_ANEW = [
   "x-forwarded-port",
   "x-forwarded-prefix",
   "x-forwarded-proto",
+  "x-request-id",
 ] as const;
+
+/** By header id: 1 = in the list above. */
+const IS_SET_ANEW = idTable((name) => SET_ANEW.some((own) => own === name));
+
+/** By header id: 1 = a client may not speak for it. */
+const IS_IDENTITY = idTable((name) => isIdentityField(name));
+
+const FORWARDED_FOR = fieldName("X-Forwarded-For");
+const FORWARDED_HOST = fieldName("X-Forwarded-Host");
+const FORWARDED_PORT = fieldName("X-Forwarded-Port");
+const REQUEST_ID = fieldName("X-Request-Id");
+const PROTO_HTTP = fieldLines([["X-Forwarded-Proto", "http"]]);
+const PROTO_HTTPS = fieldLines([["X-Forwarded-Proto", "https"]]);
+const PORT_80 = fieldLines([["X-Forwarded-Port", "80"]]);
+
+const ZERO = 0x30;
+const COLON = 0x3a;
 
 /** Has this instance forwarded the request twice already? Once is legitimate (a request that comes back on purpose). */
 export function isLoop(headers: HeaderList, instance: string): boolean {
@@ -64,36 +84,76 @@ export function dropClientClaims(headers: HeaderList, trusted: boolean): void {
   dropIdentityFields(headers, trusted);
 }
 
+/** What a trusted peer says; "" where it says nothing. */
+interface Reported {
+  readonly proto: string;
+  readonly host: string;
+  readonly port: string;
+  readonly prefix: string;
+  readonly hops: string;
+  readonly forwarded: string;
+}
+
+const NOTHING_REPORTED: Reported = {
+  proto: "",
+  host: "",
+  port: "",
+  prefix: "",
+  hops: "",
+  forwarded: "",
+};
+
+function reportedBy(headers: HeaderList): Reported {
+  return {
+    proto: keptProto(headers),
+    host: keptSingle(headers, "x-forwarded-host"),
+    port: keptPort(headers),
+    prefix: headers.get("x-forwarded-prefix") ?? "",
+    hops: headers.get("x-forwarded-for") ?? "",
+    forwarded: headers.get("forwarded") ?? "",
+  };
+}
+
 /** Adds the proxy's own fields, in the place of those that a trusted peer has sent. `trusted`: its word counts. */
 export function prepareRequestFields(exchange: FieldSubject, trusted: boolean): void {
   const { client, request, snapshot, plan } = exchange;
   const { headers } = request;
   const peer = client.peerAddress;
-  const proto = trusted ? keptProto(headers) : "";
-  const host = trusted ? keptSingle(headers, "x-forwarded-host") : "";
-  const port = trusted ? keptPort(headers) : "";
-  const prefix = trusted ? (headers.get("x-forwarded-prefix") ?? "") : "";
-  const hops = trusted ? (headers.get("x-forwarded-for") ?? "") : "";
-  const forwarded = trusted ? (headers.get("forwarded") ?? "") : "";
-  for (const name of SET_ANEW) headers.deleteFolded(name);
+  const reported = trusted ? reportedBy(headers) : NOTHING_REPORTED;
+  dropSetAnew(headers);
 
-  if (peer !== "" || hops !== "") headers.appendUnchecked("X-Forwarded-For", joined(hops, peer));
-  headers.appendUnchecked("X-Forwarded-Proto", proto || client.scheme);
-  if (host !== "" || request.authority !== "") {
-    headers.appendUnchecked("X-Forwarded-Host", host || request.authority);
+  if (peer !== "" || reported.hops !== "") {
+    headers.appendNamed(FORWARDED_FOR, joined(reported.hops, peer));
   }
-  headers.appendUnchecked("X-Forwarded-Port", port || publicPort(exchange));
-  if (plan.strippedPrefix !== "" || prefix !== "") {
-    headers.appendUnchecked("X-Forwarded-Prefix", prefix + plan.strippedPrefix);
+  const proto = reported.proto || client.scheme;
+  headers.appendLines(proto === "https" ? PROTO_HTTPS : PROTO_HTTP);
+  const host = reported.host || request.authority;
+  if (host !== "") headers.appendNamed(FORWARDED_HOST, host);
+  const port = reported.port || publicPort(exchange);
+  if (port === "80") headers.appendLines(PORT_80);
+  else headers.appendNamed(FORWARDED_PORT, port);
+  const prefix = reported.prefix + plan.strippedPrefix;
+  if (prefix !== "") headers.appendUnchecked("X-Forwarded-Prefix", prefix);
+  if (snapshot.data.forwarded || reported.forwarded !== "") {
+    headers.appendUnchecked("Forwarded", joined(reported.forwarded, forwardedElement(exchange)));
   }
-  if (snapshot.data.forwarded) {
-    headers.appendUnchecked("Forwarded", joined(forwarded, forwardedElement(exchange)));
-  } else if (forwarded !== "") {
-    headers.appendUnchecked("Forwarded", joined(forwarded, forwardedElement(exchange)));
+  headers.appendNamed(REQUEST_ID, exchange.requestId);
+  headers.appendLines(viaLines(request.version, snapshot.data.instance));
+}
+
+/** Deletes the fields that are set anew, under every spelling that a CGI or WSGI backend folds together. */
+function dropSetAnew(headers: HeaderList): void {
+  for (let i = 0; i < headers.count; i++) {
+    const id = headers.idAt(i);
+    // One pass for all names: another spelling has no id, and a dash in it, so it begins with an x.
+    if (id === UNKNOWN_HEADER ? isShadow(headers, i) : IS_SET_ANEW[id] === 1) headers.deleteAt(i);
   }
-  headers.deleteFolded("x-request-id");
-  headers.appendUnchecked("X-Request-Id", exchange.requestId);
-  headers.appendUnchecked("Via", `1.${request.version === 10 ? 0 : 1} ${snapshot.data.instance}`);
+}
+
+function isShadow(headers: HeaderList, index: number): boolean {
+  if (LOWER_CASE[headers.bytes[headers.nameStartAt(index)]!] !== 0x78) return false;
+  for (const name of SET_ANEW) if (headers.foldsAt(index, name)) return true;
+  return false;
 }
 
 /** The id that a trusted proxy has given the request, if it can be used, else "". */
@@ -106,22 +166,31 @@ export function reportedRequestId(headers: HeaderList, trusted: boolean): string
 /** Deletes what speaks of the client's identity, under every spelling that a CGI or WSGI backend folds together. */
 function dropIdentityFields(headers: HeaderList, trusted: boolean): void {
   for (let i = 0; i < headers.count; i++) {
-    if (headers.idAt(i) < 0) continue;
-    const start = headers.nameStartAt(i);
-    const first = LOWER_CASE[headers.bytes[start]!];
+    const id = headers.idAt(i);
+    if (id !== UNKNOWN_HEADER) {
+      if (!trusted && IS_IDENTITY[id] === 1) headers.deleteAt(i);
+      continue;
+    }
+    const first = LOWER_CASE[headers.bytes[headers.nameStartAt(i)]!];
     // x, f or c: nearly every field is let go after this one look.
     if (first !== 0x78 && first !== 0x66 && first !== 0x63) continue;
     const name = headers.nameAt(i).toLowerCase();
     const folded = name.replaceAll("_", "-");
-    const field = IDENTITY_FIELDS.find((identity) =>
-      identity.endsWith("-") || identity === "client-cert"
-        ? folded.startsWith(identity)
-        : folded === identity,
-    );
-    if (field === undefined) continue;
     // What a trusted proxy says passes, but for spellings that would shadow it.
-    if (!trusted || name !== folded) headers.deleteAt(i);
+    if (isIdentityField(folded) && (!trusted || name !== folded)) headers.deleteAt(i);
   }
+}
+
+function isIdentityField(folded: string): boolean {
+  return IDENTITY_FIELDS.some((identity) =>
+    identity.endsWith("-") || identity === "client-cert"
+      ? folded.startsWith(identity)
+      : folded === identity,
+  );
+}
+
+function idTable(belongs: (name: string) => boolean): Uint8Array {
+  return Uint8Array.from(HEADER_NAMES, (name) => (belongs(name) ? 1 : 0));
 }
 
 function joined(before: string, value: string): string {
@@ -147,10 +216,19 @@ function keptPort(headers: HeaderList): string {
 
 /** The port that the client used, as far as it said; else the listener's. */
 function publicPort(exchange: FieldSubject): string {
-  const port = /:(\d{1,5})$/.exec(exchange.request.authority);
-  if (port !== null) return port[1]!;
-  if (exchange.request.authority !== "") return exchange.client.scheme === "https" ? "443" : "80";
-  return String(exchange.client.localPort);
+  const { authority } = exchange.request;
+  if (authority === "") return String(exchange.client.localPort);
+  // `:` and one to five digits at the end.
+  let start = authority.length;
+  while (authority.length - start < 5 && isDigit(authority.charCodeAt(start - 1))) start--;
+  if (start < authority.length && authority.charCodeAt(start - 1) === COLON) {
+    return authority.slice(start);
+  }
+  return exchange.client.scheme === "https" ? "443" : "80";
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= ZERO + 9;
 }
 
 /** RFC 7239 §4. */

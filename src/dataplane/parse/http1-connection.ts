@@ -9,6 +9,7 @@
  */
 
 import { sliceOf, type Slice } from "#core/bytes/slice.ts";
+import type { ByteWriter } from "#core/bytes/writer.ts";
 import type { FailureCode } from "#core/errors.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
@@ -21,7 +22,7 @@ import type { ClientStreamUser } from "../client-stream-user.ts";
 import type { ClientStream } from "../client-stream.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
-import { WRITER, chunkOf, written } from "../outgoing.ts";
+import { begin, chunkOf, HEAD_ROOM, LAST_CHUNK_ROOM, written } from "../outgoing.ts";
 import { Plan } from "../plan.ts";
 import { WriteWatch, type WriteWatchUser } from "../write-watch.ts";
 import { BodyClock, type BodyClockUser } from "./body-clock.ts";
@@ -190,7 +191,7 @@ export class Http1Connection
 
   #beginExchange(): void {
     if (this.#reading === "idle") this.#noteStart();
-    this.#cancelTimer();
+    // The timer runs on, and means nothing until the connection is idle again: moving a deadline is cheap.
     this.#keepAlive = this.request.keepAlive;
     this.#headSent = false;
     if (this.request.framing === "none" || this.request.contentLength === 0) {
@@ -280,9 +281,8 @@ export class Http1Connection
 
   sendInterim(head: ResponseHead): void {
     if (this.request.version < 11 || this.#headSent) return;
-    WRITER.reset();
-    writeInterimHead(WRITER, head);
-    this.#writeHead();
+    writeInterimHead(this.#begin(head.headers.used + HEAD_ROOM), head);
+    this.#writeBegun();
   }
 
   sendHead(head: ResponseHead, framing: BodyFraming, contentLength: number): void {
@@ -293,9 +293,9 @@ export class Http1Connection
     this.#headSent = true;
     const connection = this.#keepAlive ? "keep-alive" : "close";
     const version = this.request.version === 10 ? 10 : 11;
-    WRITER.reset();
-    writeResponseHead(WRITER, head, framing, contentLength, connection, version);
-    this.#writeHead();
+    const writer = this.#begin(head.headers.used + HEAD_ROOM);
+    writeResponseHead(writer, head, framing, contentLength, connection, version);
+    this.#writeBegun();
   }
 
   sendData(slice: Slice): boolean {
@@ -305,9 +305,8 @@ export class Http1Connection
 
   sendEnd(trailers: HeaderList | null): void {
     if (this.#framing === "chunked") {
-      WRITER.reset();
-      writeLastChunk(WRITER, trailers);
-      this.#writeHead();
+      writeLastChunk(this.#begin(LAST_CHUNK_ROOM), trailers);
+      this.#writeBegun();
     }
     this.#exchange = null;
     // Also when the answer ended before its request: then the rest is discarded and the connection closed.
@@ -350,9 +349,9 @@ export class Http1Connection
   }
 
   switchProtocols(head: ResponseHead): { connection: Connection; early: Slice[] } {
-    WRITER.reset();
-    writeResponseHead(WRITER, head, "none", -1, "upgrade", 11);
-    this.#writeHead();
+    const writer = this.#begin(head.headers.used + HEAD_ROOM);
+    writeResponseHead(writer, head, "none", -1, "upgrade", 11);
+    this.#writeBegun();
     const early = this.#stash.takeAll();
     this.#reading = "over";
     this.#exchange = null;
@@ -370,8 +369,12 @@ export class Http1Connection
     else if (this.#reading === "idle") this.#consumeStash();
   }
 
-  /** Sends what is in the writer. */
-  #writeHead(): void {
+  #begin(size: number): ByteWriter {
+    return begin(this.#context.transport, size);
+  }
+
+  /** Sends what was written since `#begin`. */
+  #writeBegun(): void {
     this.#write([written(this.#context.transport)]);
   }
 

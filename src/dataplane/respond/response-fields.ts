@@ -4,11 +4,12 @@ import { dropNominated } from "#core/http/hop-by-hop.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import { httpDate } from "#core/time/calendar.ts";
 import type { BodyFraming, ResponseHead } from "#core/http/message.ts";
+import { viaLines } from "../via.ts";
 
 /** Edits the fields of a backend's answer, final or interim. The serializer leaves hop-by-hop fields out. */
 export function prepareResponseFields(head: ResponseHead, instance: string): void {
   dropNominated(head.headers);
-  head.headers.appendUnchecked("Via", `1.${head.version === 10 ? 0 : 1} ${instance}`);
+  head.headers.appendLines(viaLines(head.version, instance));
 }
 
 /** A final answer without a date gets the one of its arrival (RFC 9110 §6.6.1). `wall` in epoch milliseconds. */

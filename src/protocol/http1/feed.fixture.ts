@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { FailureCode } from "#core/errors.ts";
-import { latin1 } from "#core/http/header-list.ts";
+import { latin1 } from "#core/bytes/latin1.ts";
 import type { BodyFraming } from "#core/http/message.ts";
 import { DATA, END, FAULT, HEAD, INTERIM, NEED_MORE, type ParseEvent } from "./events.ts";
 import { RequestParser } from "./request-parser.ts";

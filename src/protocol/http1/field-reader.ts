@@ -150,8 +150,10 @@ export class FieldReader {
       return MALFORMED;
     }
     if (at + 2 > this.#maxBytes) return TOO_LARGE;
-    this.scan = this.#list.used = at + 2;
+    this.scan = at + 2;
     this.#surplus = limit - this.scan;
+    // What is added to the list stands directly behind the last line: it is sent in one piece with that.
+    this.#list.used = at;
     return SECTION_END;
   }
 }

@@ -1,7 +1,8 @@
 /** The values that the parsers themselves have to understand, read as bytes. */
 
 import { TOKEN_CHARS } from "#core/http/chars.ts";
-import { latin1, type HeaderList } from "#core/http/header-list.ts";
+import { latin1 } from "#core/bytes/latin1.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import { memberStart, memberStop, spellsIgnoringCase, trimmedEnd } from "#core/http/list-value.ts";
 import { MAX_CONNECTION_OPTIONS } from "./limits.ts";

@@ -1,7 +1,7 @@
 /** The request line (RFC 9112, 3), read over the arena that the head is collected in. */
 
 import { TARGET_CHARS, TOKEN_CHARS } from "#core/http/chars.ts";
-import { latin1 } from "#core/http/header-list.ts";
+import { latin1 } from "#core/bytes/latin1.ts";
 import { wellKnownMethod } from "#core/http/methods.ts";
 import type { FailureCode } from "#core/errors.ts";
 import { MAX_REQUEST_LINE } from "./limits.ts";

@@ -6,7 +6,8 @@
 import type { FailureCode } from "#core/errors.ts";
 import { FIELD_VALUE_CHARS } from "#core/http/chars.ts";
 import { HEADER, HEADER_NAMES } from "#core/http/header-names.ts";
-import { latin1, type HeaderList } from "#core/http/header-list.ts";
+import { latin1 } from "#core/bytes/latin1.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
 import { ResponseHead } from "#core/http/message.ts";
 import { hasNoResponseBody } from "#core/http/methods.ts";
 import { BodyReader } from "./body-reader.ts";

@@ -4,7 +4,7 @@
  */
 
 import { TARGET_CHARS } from "#core/http/chars.ts";
-import type { ByteWriter } from "#core/bytes/writer.ts";
+import { ascii, type ByteWriter } from "#core/bytes/writer.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { HOP_BY_HOP, isTrailerAllowed } from "#core/http/hop-by-hop.ts";
@@ -13,9 +13,17 @@ import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 /** What is said of the connection in a head. */
 export type ConnectionChoice = "keep-alive" | "close" | "upgrade";
 
+const LF = 0x0a;
+const CR = 0x0d;
 const SP = 0x20;
 const COLON = 0x3a;
 const DELETED = -1;
+
+const REQUEST_LINE_END = ascii(" HTTP/1.1\r\nHost: ");
+const STATUS_LINE_OK = ascii("HTTP/1.1 200 OK\r\n");
+const STATUS_LINE_START = ascii("HTTP/1.1 ");
+const CONTENT_LENGTH = ascii("Content-Length: ");
+const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
 
 /** By header id: 1 = never copied from a received head. */
 const REQUEST_SKIPPED: Uint8Array = HOP_BY_HOP.slice();
@@ -43,12 +51,12 @@ export function writeRequestHead(
   writer.latin1(head.method);
   writer.byte(SP);
   writeVisible(writer, target, "target");
-  writer.latin1(" HTTP/1.1\r\nHost: ");
+  writer.constant(REQUEST_LINE_END);
   writeVisible(writer, host, "host");
   writer.crlf();
   writeFields(writer, head.headers, REQUEST_SKIPPED);
   if (framing === "length") writeContentLength(writer, contentLength);
-  else if (framing === "chunked") writer.latin1("Transfer-Encoding: chunked\r\n");
+  else if (framing === "chunked") writer.constant(CHUNKED);
   else if (usuallyHasBody(head.method)) writer.latin1("Content-Length: 0\r\n");
   if (connection === "upgrade") {
     writeUpgrade(writer, head.upgrade, teTrailers);
@@ -77,7 +85,7 @@ export function writeResponseHead(
   writeStatusLine(writer, head);
   writeFields(writer, head.headers, RESPONSE_SKIPPED);
   if (head.status >= 200 && head.status !== 204) {
-    if (framing === "chunked") writer.latin1("Transfer-Encoding: chunked\r\n");
+    if (framing === "chunked") writer.constant(CHUNKED);
     else if (framing !== "close" && contentLength >= 0) writeContentLength(writer, contentLength);
   }
   if (connection === "upgrade") writeUpgrade(writer, head.upgrade, false);
@@ -114,40 +122,63 @@ export function writeLastChunk(writer: ByteWriter, trailers: HeaderList | null):
 }
 
 function writeStatusLine(writer: ByteWriter, head: ResponseHead): void {
-  writer.latin1("HTTP/1.1 ");
+  if (head.status === 200 && head.reason === "OK") return writer.constant(STATUS_LINE_OK);
+  writer.constant(STATUS_LINE_START);
   writer.decimal(head.status);
   writer.byte(SP);
   writer.latin1(head.reason);
   writer.crlf();
 }
 
+/**
+ * The fields that are not skipped. Neighbours whose lines are written as we would write them are copied in one piece;
+ * anything else (other blanks, a field between that is skipped, bytes that were not received together) ends it.
+ */
 function writeFields(writer: ByteWriter, fields: HeaderList, skipped: Uint8Array): void {
-  for (let i = 0; i < fields.count; i++) {
+  const { bytes, count } = fields;
+  let start = 0;
+  let end = 0;
+  for (let i = 0; i < count; i++) {
     const id = fields.idAt(i);
-    if (id !== DELETED && skipped[id] !== 1) writeField(writer, fields, i);
+    if (id === DELETED || skipped[id] === 1) continue;
+    const nameStart = fields.nameStartAt(i);
+    const valueEnd = fields.valueEndAt(i);
+    const canonical =
+      fields.valueStartAt(i) === fields.nameEndAt(i) + 2 &&
+      isCanonical(bytes, fields.nameEndAt(i), valueEnd);
+    if (canonical && nameStart === end) {
+      end = valueEnd + 2;
+      continue;
+    }
+    if (end > start) writer.copy(bytes, start, end);
+    start = end = valueEnd + 2;
+    if (canonical) start = nameStart;
+    else writeField(writer, fields, i);
   }
+  if (end > start) writer.copy(bytes, start, end);
+}
+
+/** `: ` stands before the value and CRLF behind it. */
+function isCanonical(bytes: Uint8Array, nameEnd: number, valueEnd: number): boolean {
+  return (
+    bytes[nameEnd] === COLON &&
+    bytes[nameEnd + 1] === SP &&
+    bytes[valueEnd] === CR &&
+    bytes[valueEnd + 1] === LF
+  );
 }
 
 function writeField(writer: ByteWriter, fields: HeaderList, index: number): void {
-  const bytes = fields.bytes;
-  const nameStart = fields.nameStartAt(index);
-  const nameEnd = fields.nameEndAt(index);
-  const valueStart = fields.valueStartAt(index);
-  const valueEnd = fields.valueEndAt(index);
-  // Fast path: a received line that is written as we would write it is copied in one piece.
-  if (valueStart === nameEnd + 2 && bytes[nameEnd] === COLON && bytes[nameEnd + 1] === SP) {
-    writer.copy(bytes, nameStart, valueEnd);
-  } else {
-    writer.copy(bytes, nameStart, nameEnd);
-    writer.byte(COLON);
-    writer.byte(SP);
-    writer.copy(bytes, valueStart, valueEnd);
-  }
+  const { bytes } = fields;
+  writer.copy(bytes, fields.nameStartAt(index), fields.nameEndAt(index));
+  writer.byte(COLON);
+  writer.byte(SP);
+  writer.copy(bytes, fields.valueStartAt(index), fields.valueEndAt(index));
   writer.crlf();
 }
 
 function writeContentLength(writer: ByteWriter, length: number): void {
-  writer.latin1("Content-Length: ");
+  writer.constant(CONTENT_LENGTH);
   writer.decimal(length);
   writer.crlf();
 }
@@ -164,7 +195,7 @@ function writeUpgrade(writer: ByteWriter, token: string, teTrailers: boolean): v
 function writeVisible(writer: ByteWriter, text: string, what: string): void {
   writer.reserve(text.length);
   const { bytes } = writer;
-  let at = writer.length;
+  let at = writer.end;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (TARGET_CHARS[code] !== 1) {
@@ -172,7 +203,7 @@ function writeVisible(writer: ByteWriter, text: string, what: string): void {
     }
     bytes[at++] = code;
   }
-  writer.length = at;
+  writer.end = at;
 }
 
 /** A request of these methods without a body says so (RFC 9110, 8.6). */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ByteWriter } from "#core/bytes/writer.ts";
-import { latin1 } from "#core/http/header-list.ts";
+import { latin1 } from "#core/bytes/latin1.ts";
 import { DATA, END, FAULT, HEAD, NEED_MORE } from "#protocol/http1/events.ts";
 import { wireBytes } from "#protocol/http1/feed.fixture.ts";
 import { RequestParser } from "#protocol/http1/request-parser.ts";
