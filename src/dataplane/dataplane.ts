@@ -1,12 +1,13 @@
 /** The data plane of one worker as its composition root uses it. What happens to requests is in `lifecycle.ts`. */
 
-import type { Clock } from "#core/time/clock.ts";
-import { Timer, type TimerOwner, type Timers } from "#core/time/timers.ts";
+import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import type { Acceptor } from "#transport/contract.ts";
 import type { DataPlaneContext } from "./context.ts";
 import { Pools } from "./forward/pools.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { LinkedSnapshot } from "./linked.ts";
+import { requestIds } from "./request-ids.ts";
+import { readOncePerTurn } from "./turn-clock.ts";
 
 /** What the composition root provides. */
 export type DataPlaneParts = Omit<DataPlaneContext, "snapshot" | "draining">;
@@ -33,7 +34,11 @@ export class DataPlane implements TimerOwner {
     if (this.#context === null) {
       const clock = readOncePerTurn(this.#parts.clock, this.#parts.transport.timers);
       this.#context = { ...this.#parts, clock, snapshot, draining: false };
-      this.#lifecycle = new Lifecycle(this.#context, this.#pools, requestIds(this.#parts));
+      this.#lifecycle = new Lifecycle(
+        this.#context,
+        this.#pools,
+        requestIds(this.#parts.clock, this.#parts.random),
+      );
     } else {
       this.#context.snapshot = snapshot;
     }
@@ -89,57 +94,4 @@ export class DataPlane implements TimerOwner {
     }
     lifecycle.tunnels.destroyAll();
   }
-}
-
-/** The wall clock, read once per turn: by `timers.now`, that is by the moment at which the turn began. */
-function readOncePerTurn(clock: Clock, timers: Timers): Clock {
-  let turn = -1;
-  let wall = 0;
-  return {
-    now: clock.now,
-    wall: () => {
-      if (timers.now !== turn) {
-        turn = timers.now;
-        wall = clock.wall();
-      }
-      return wall;
-    },
-  };
-}
-
-/**
- * Ids that differ between workers and restarts: the wall clock, a random part, and a count of at least six digits. The
- * text is made of its characters in one go: put together it would be a chain of strings that the first reader flattens.
- */
-function requestIds({ clock, random }: DataPlaneParts): () => string {
-  const prefix =
-    clock.wall().toString(36) +
-    random
-      .int(36 ** 5)
-      .toString(36)
-      .padStart(5, "0");
-  const codes = Array.from(`${prefix}000000`, (char) => char.charCodeAt(0));
-  return () => {
-    const id = String.fromCharCode.apply(null, codes);
-    countUp(codes, prefix.length);
-    return id;
-  };
-}
-
-const NUL_DIGIT = 0x30;
-const LAST_DECIMAL = 0x39;
-const FIRST_LETTER = 0x61;
-const LAST_LETTER = 0x7a;
-
-/** Adds one to the number in base 36 whose digits begin at `from`. */
-function countUp(codes: number[], from: number): void {
-  for (let at = codes.length - 1; at >= from; at--) {
-    const digit = codes[at]!;
-    if (digit !== LAST_LETTER) {
-      codes[at] = digit === LAST_DECIMAL ? FIRST_LETTER : digit + 1;
-      return;
-    }
-    codes[at] = NUL_DIGIT;
-  }
-  codes.splice(from, 0, NUL_DIGIT + 1);
 }

@@ -16,7 +16,7 @@ const UNSAFE_IN_TEXT = new RegExp(UNSAFE_IN_JSON.source.replace('["\\\\', "["), 
 /** `text` as the inside of a JSON string. A parser gets back exactly `text`. */
 export function escapeJson(text: string): string {
   // Fast path: one look for a character that could need it; nearly no text has one.
-  if (!UNSAFE.test(text) && !text.includes('"') && !text.includes("\\")) return text;
+  if (!NOT_PLAIN.test(text)) return text;
   return text.replaceAll(UNSAFE_IN_JSON, (char) =>
     char === '"' || char === "\\" ? `\\${char}` : unicode(char),
   );

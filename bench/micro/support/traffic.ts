@@ -52,7 +52,16 @@ export function answerHead(n: number, length: number): string {
   );
 }
 
-/** Received bytes, one slice for each `n`. */
+/** Received bytes, one slice for each `n`, in the same piece of memory. */
 export function slices(make: (n: number) => string): Slice[] {
-  return Array.from({ length: HEADS }, (_, n) => sliceOf(Buffer.from(make(n), "latin1")));
+  const texts = Array.from({ length: HEADS }, (_, n) => make(n));
+  const bytes = new Uint8Array(texts.join("").length);
+  let used = 0;
+  return texts.map((text) => {
+    const slice = sliceOf(bytes);
+    slice.offset = used;
+    slice.length = text.length;
+    for (let i = 0; i < text.length; i++) bytes[used++] = text.charCodeAt(i);
+    return slice;
+  });
 }

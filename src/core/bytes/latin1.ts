@@ -1,7 +1,7 @@
 /** Text of bytes. */
 
 /** Texts up to this length are made of an array of their codes. */
-const SHORT = 64;
+const SHORT = 256;
 
 /** Arrays of every short length: the engine spreads these over a call without making anything. */
 const CODES: readonly number[][] = Array.from({ length: SHORT + 1 }, (_, length) =>

@@ -42,6 +42,47 @@ test("a writer holds what was written, however it has to grow", () => {
   );
 });
 
+test("what is written into memory that was lent stays inside, or moves out as a whole", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.string({ maxLength: 60, unit: "binary-ascii" }), { maxLength: 20 }),
+      fc.integer({ min: 0, max: 400 }),
+      fc.integer({ min: 1, max: 64 }),
+      (texts, size, capacity) => {
+        const lent = new Uint8Array(size + 20).fill(0xee);
+        const writer = new ByteWriter(capacity);
+        writer.latin1("forgotten");
+        writer.lend(lent, 10, size);
+        for (const [index, text] of texts.entries()) {
+          const bytes = Buffer.from(text, "latin1");
+          if (index % 3 === 0) writer.latin1(text);
+          else if (index % 3 === 1) writer.copy(bytes, 0, bytes.length);
+          else writer.constant(bytes);
+        }
+        const written = texts.join("");
+        assert.equal(Buffer.from(writer.view()).toString("latin1"), written);
+        assert.equal(writer.bytes === lent, written.length <= size);
+        assert.ok(lent.subarray(0, 10).every((byte) => byte === 0xee));
+        assert.ok(lent.subarray(10 + size).every((byte) => byte === 0xee));
+        writer.reset();
+        writer.latin1("x");
+        assert.notEqual(writer.bytes, lent);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("a writer writes any whole number as it is written in text", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(9, 10, 2 ** 31)), (value) => {
+      const writer = new ByteWriter(1);
+      writer.decimal(value);
+      assert.equal(Buffer.from(writer.view()).toString("latin1"), String(value));
+    }),
+  );
+});
+
 test("a writer writes numbers and latin1", () => {
   const writer = new ByteWriter(1);
   writer.decimal(0);

@@ -50,7 +50,8 @@ export class HeaderList {
   #seenHigh = 0;
 
   constructor(arenaBytes = 1024, entries = 32) {
-    this.bytes = new Uint8Array(arenaBytes);
+    // Whole words: the parser looks at four bytes at a time.
+    this.bytes = new Uint8Array((arenaBytes + 3) & ~3);
     this.#entries = new Int32Array(entries * STRIDE);
   }
 

@@ -92,15 +92,24 @@ function hash(length: number, first: number, middle: number, last: number): numb
 }
 
 const LONGEST = Math.max(...HEADER_NAMES.map((name) => name.length));
-const ENCODED: readonly Uint8Array[] = HEADER_NAMES.map((name) =>
-  Uint8Array.from(name, (letter) => letter.charCodeAt(0)),
+/** The letters of all names behind each other, and where those of an id begin. */
+const LETTERS: Uint8Array = Uint8Array.from(HEADER_NAMES.join(""), (letter) =>
+  letter.charCodeAt(0),
 );
+const LETTERS_AT = new Uint16Array(HEADER_NAMES.length + 1);
+for (const [id, name] of HEADER_NAMES.entries()) LETTERS_AT[id + 1] = LETTERS_AT[id]! + name.length;
 /** Bucket → first id in it; `NEXT` chains the others. */
 const FIRST = new Uint8Array(TABLE_SIZE);
 const NEXT = new Uint8Array(HEADER_NAMES.length);
 for (let id = HEADER_NAMES.length - 1; id > 0; id--) {
-  const name = ENCODED[id]!;
-  const bucket = hash(name.length, name[0]!, name[name.length >> 1]!, name[name.length - 1]!);
+  const at = LETTERS_AT[id]!;
+  const { length } = HEADER_NAMES[id]!;
+  const bucket = hash(
+    length,
+    LETTERS[at]!,
+    LETTERS[at + (length >> 1)]!,
+    LETTERS[at + length - 1]!,
+  );
   NEXT[id] = FIRST[bucket]!;
   FIRST[bucket] = id;
 }
@@ -116,10 +125,10 @@ export function headerId(bytes: Uint8Array, start: number, end: number): number 
     LOWER_CASE[bytes[end - 1]!]!,
   );
   for (let id = FIRST[bucket]!; id !== 0; id = NEXT[id]!) {
-    const name = ENCODED[id]!;
-    if (name.length !== length) continue;
+    const letters = LETTERS_AT[id]!;
+    if (LETTERS_AT[id + 1]! - letters !== length) continue;
     let i = 0;
-    while (i < length && LOWER_CASE[bytes[start + i]!] === name[i]) i++;
+    while (i < length && LOWER_CASE[bytes[start + i]!] === LETTERS[letters + i]) i++;
     if (i === length) return id;
   }
   return UNKNOWN_HEADER;

@@ -3,6 +3,7 @@
  * The objects are made once per connection (HTTP/1) or stream and filled anew for every message.
  */
 
+import type { Authority } from "./authority.ts";
 import { HeaderList } from "./header-list.ts";
 
 /** What a message is carried by: 10 and 11 are HTTP/1.0 and 1.1, 20 is HTTP/2. */
@@ -28,6 +29,8 @@ export class RequestHead {
   target = "";
   /** Host with its port as it was sent (Host, absolute-form or `:authority`); "" only in HTTP/1.0 requests that have none. */
   authority = "";
+  /** `authority` as the parser has read it; null where nobody has yet, or there is none. */
+  readAuthority: Authority | null = null;
   framing: BodyFraming = "none";
   /** Bytes of the body where `framing` is "length", else -1. */
   contentLength = -1;
@@ -45,6 +48,7 @@ export class RequestHead {
     this.method = "";
     this.target = "";
     this.authority = "";
+    this.readAuthority = null;
     this.framing = "none";
     this.contentLength = -1;
     this.keepAlive = true;

@@ -47,6 +47,31 @@ class Backends implements EndpointLoad {
   }
 }
 
+describe("an upstream of one endpoint", () => {
+  it("is chosen from as one that lost all others is, under every policy", () => {
+    for (const policy of POLICIES) {
+      for (const state of ["up", "down", "ejected", "unresolved"] as const) {
+        const alone = new Backends([3]);
+        const among = new Backends([3, 1]);
+        // Found to be down by active checks: never chosen.
+        among.down.add(1);
+        for (const backends of [alone, among]) {
+          if (state === "down") backends.down.add(0);
+          if (state === "ejected") backends.ejected.add(0);
+          if (state === "unresolved") backends.endpoints[0]!.state.addresses = [];
+        }
+        for (const again of [false, true]) {
+          const picked = [alone, among].map((backends) =>
+            backends.balancer(policy).pick(again ? [backends.endpoints[0]!] : []),
+          );
+          assert.equal(picked[0]?.slot, picked[1]?.slot, `${policy}, ${state}`);
+          assert.equal(picked[0] === null, state === "down");
+        }
+      }
+    }
+  });
+});
+
 /** How often each endpoint is picked. `busy`: each pick stays a request under way. */
 function spread(backends: Backends, balancer: Balancer, picks: number, busy = false): number[] {
   const counts = backends.endpoints.map(() => 0);

@@ -12,12 +12,13 @@ import type { Exchange } from "../exchange.ts";
  * where no access log is written.
  */
 export class RecordView implements ExchangeRecord {
-  #exchange: Exchange | null = null;
+  // Of no exchange yet.
+  #of!: Exchange;
   #now = 0;
 
   /** From now on the record is of this exchange. `now` in monotonic milliseconds. */
   begin(exchange: Exchange, now: number): void {
-    this.#exchange = exchange;
+    this.#of = exchange;
     this.#now = now;
   }
 
@@ -25,10 +26,6 @@ export class RecordView implements ExchangeRecord {
   outcome(): Outcome {
     const { status, failure, requestBytes, responseBytes, totalMs: duration } = this;
     return { status, failure: failure ?? "", requestBytes, responseBytes, duration };
-  }
-
-  get #of(): Exchange {
-    return this.#exchange!;
   }
 
   get startedWall(): number {

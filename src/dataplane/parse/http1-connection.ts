@@ -122,7 +122,7 @@ export class Http1Connection
     if (this.#reading === "idle" && slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD) {
       this.#connection.write([TLS_ALERT.part(0, TLS_ALERT.length)]);
       this.#over();
-    } else if (this.#waitsItsTurn || !this.#stash.empty) {
+    } else if (this.#waitsItsTurn() || !this.#stash.empty) {
       this.#stash.push(slice.part(0, slice.length));
       this.#updateReading();
     } else {
@@ -131,7 +131,7 @@ export class Http1Connection
   }
 
   /** What comes now is the next request's, and that has to wait. */
-  get #waitsItsTurn(): boolean {
+  #waitsItsTurn(): boolean {
     return this.#reading === "done" || (this.#clogged && this.#reading === "idle");
   }
 
@@ -141,7 +141,7 @@ export class Http1Connection
     let position = slice.offset;
     const end = slice.offset + slice.length;
     while (this.#reading !== "over") {
-      if (this.#waitsItsTurn) {
+      if (this.#waitsItsTurn()) {
         if (position < end) {
           this.#stash.unshift(slice.part(position - slice.offset, end - position));
         }
@@ -222,7 +222,7 @@ export class Http1Connection
 
   /** The exchange is over and the connection goes on: what was kept is the next request's. */
   #consumeStash(): void {
-    while (!this.#stash.empty && !this.#waitsItsTurn && this.#reading !== "over") {
+    while (!this.#stash.empty && !this.#waitsItsTurn() && this.#reading !== "over") {
       const slice = this.#stash.shift();
       this.#consume(slice);
       slice.release();

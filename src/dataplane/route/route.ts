@@ -29,7 +29,7 @@ export function route(
   plan.target = target;
   plan.query = query;
   if (head.authority !== "") {
-    const authority = parseAuthority(head.authority);
+    const authority = head.readAuthority ?? parseAuthority(head.authority);
     if (authority === null) {
       plan.fault = "request_host_invalid";
       return;

@@ -267,6 +267,21 @@ describe("limits of a request", () => {
   }
 });
 
+describe("values are read four bytes at a time, which", () => {
+  test("lets through and refuses the same bytes as one at a time, wherever they stand", () => {
+    for (let byte = 0; byte < 256; byte++) {
+      const isControl = byte < 0x20 || byte === 0x7f;
+      for (let before = 0; before < 8; before++) {
+        const value = `${"p".repeat(before)}${String.fromCharCode(byte)}${"q".repeat(9)}`;
+        const bytes = wireBytes(`GET / HTTP/1.1\r\nHost: a\r\nx-a: ${value}\r\n\r\n`);
+        const whole = readRequests(bytes);
+        assert.equal(whole.fault === null, !isControl || byte === 0x09, `byte ${byte}`);
+        assert.deepEqual(readRequests(bytes, [...bytes.keys()]), whole);
+      }
+    }
+  });
+});
+
 describe("any split of the bytes gives the same", () => {
   const wires = [
     "\r\n" + get(["Connection: keep-alive"]) + get(["Content-Length: 3"]) + "abc" + get([]),

@@ -4,6 +4,7 @@
  */
 
 import type { FailureCode } from "#core/errors.ts";
+import { AuthorityTable } from "#core/http/authority-table.ts";
 import { parseAuthority, sameAuthority, type Authority } from "#core/http/authority.ts";
 import { HEADER, HEADER_NAMES } from "#core/http/header-names.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
@@ -42,6 +43,9 @@ type State = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 const LF = 0x0a;
 const CR = 0x0d;
+
+/** Of all connections: each has few hosts, but they are the same ones. */
+const AUTHORITIES = new AuthorityTable();
 
 /** By header id: 1 = the parser has to look at the value. */
 const EXAMINED = new Uint8Array(HEADER_NAMES.length);
@@ -180,7 +184,7 @@ export class RequestParser {
     const fields = this.#fields;
     const { headers } = this.head;
     for (;;) {
-      const answer = fields.readField();
+      const answer = fields.readUntil(EXAMINED);
       if (answer >= 0) {
         const id = headers.idAt(answer);
         if (EXAMINED[id] === 1 && !this.#examine(id, answer, end)) return FAULT;
@@ -288,10 +292,14 @@ export class RequestParser {
   #locate(end: number): boolean {
     const { head } = this;
     const named = this.#line.authority;
-    const host = this.#host >= 0 ? head.headers.valueAt(this.#host) : "";
+    let host = "";
     if (this.#host < 0 && this.#line.version === 11) return this.#misplaced("no Host", end);
     if (this.#host >= 0) {
-      this.authority = parseAuthority(host);
+      const { bytes } = head.headers;
+      const start = head.headers.valueStartAt(this.#host);
+      const read = AUTHORITIES.read(bytes, start, head.headers.valueEndAt(this.#host));
+      host = read.text;
+      this.authority = read.authority;
       if (this.authority === null) return this.#misplaced("invalid Host", end);
     }
     if (named !== "") {
@@ -304,6 +312,7 @@ export class RequestParser {
       this.authority = authority;
     }
     head.authority = named === "" ? host : named;
+    head.readAuthority = this.authority;
     return true;
   }
 

@@ -239,7 +239,7 @@ export class ResponseParser {
     const fields = this.#fields;
     const { headers } = this.head;
     for (;;) {
-      const answer = fields.readField();
+      const answer = fields.readUntil(EXAMINED);
       if (answer >= 0) {
         const id = headers.idAt(answer);
         if (EXAMINED[id] === 1 && !this.#examine(id, answer, end)) return FAULT;

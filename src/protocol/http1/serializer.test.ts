@@ -7,6 +7,7 @@ import { HeaderList } from "#core/http/header-list.ts";
 import { RequestHead, ResponseHead } from "#core/http/message.ts";
 import { readRequests, readResponses, wireBytes } from "./feed.fixture.ts";
 import { RequestParser } from "./request-parser.ts";
+import { ResponseParser } from "./response-parser.ts";
 import {
   chunkHead,
   writeInterimHead,
@@ -237,6 +238,52 @@ describe("chunks", () => {
     assert.equal(
       text((writer) => writeLastChunk(writer, trailers)),
       "0\r\nX-Sum: 1\r\n\r\n",
+    );
+  });
+});
+
+describe("fields that are copied in one piece", () => {
+  const line = fc.record({
+    name: fc.constantFrom("Accept", "Connection", "X-A", "content-length", "Cookie", "x-b", "TE"),
+    before: fc.constantFrom(" ", " ", " ", "", "  ", "\t"),
+    value: fc.constantFrom("", "a", "one, two", "\u00e9t\u00e9", "a\tb", "x".repeat(70)),
+    after: fc.constantFrom("", "", "", " ", "\t"),
+  });
+  const edit = fc.oneof(
+    fc.record({ do: fc.constant("delete" as const), index: fc.nat(12) }),
+    fc.record({ do: fc.constant("append" as const), index: fc.nat(12) }),
+  );
+
+  test("are those that would be written one by one, whatever was received, deleted and added", () => {
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 12 }),
+        fc.array(edit, { maxLength: 6 }),
+        (lines, edits) => {
+          const sent = lines.map((one) => `${one.name}:${one.before}${one.value}${one.after}`);
+          // Content-Length may be there once only, and is not what this is about.
+          const wire = ["HTTP/1.1 204 No Content", ...sent, "", ""].join("\r\n");
+          const parser = new ResponseParser();
+          parser.expect("GET", "");
+          const bytes = wireBytes(wire);
+          parser.next(bytes, 0, bytes.length);
+          const { headers } = parser.head;
+          for (const { do: what, index } of edits) {
+            if (what === "append") headers.append(`X-Added-${index}`, "v".repeat(index));
+            else if (index < headers.count) headers.deleteAt(index);
+          }
+          let expected = "";
+          for (const [name, value] of headers) {
+            const lower = name.toLowerCase();
+            if (!["connection", "te", "content-length"].includes(lower)) {
+              expected += `${name}: ${value}\r\n`;
+            }
+          }
+          const written = text((writer) => writeInterimHead(writer, parser.head));
+          assert.equal(written, `HTTP/1.1 204 No Content\r\n${expected}\r\n`);
+        },
+      ),
+      { numRuns: 500 },
     );
   });
 });
