@@ -9,6 +9,41 @@ import { answer, play, type MemoryScene, type Peer } from "./memory-scene.fixtur
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
+describe("a body is delivered with its head", () => {
+  const late = (): Promise<Verdict> => Promise.resolve(CONTINUE);
+  for (const [what, hook] of [
+    ["without filters", null],
+    ["past a filter that answers at once", (): Verdict => CONTINUE],
+    ["past a filter that thinks", late],
+  ] as const) {
+    it(`whatever came of it with the backend's head, ${what}`, async () => {
+      const options =
+        hook === null
+          ? {}
+          : {
+              route: { filters: [inlineFilter("hook")] },
+              inline: () => ({ name: "hook", onResponseHead: hook }),
+            };
+      for (const size of [1, 100, 4095, 4096, 4097, 20_000]) {
+        const text = answer("200 OK", "b".repeat(size));
+        const head = text.length - size;
+        for (const cut of [text.length, head, head + 1, head + size - 1]) {
+          await play(options, async (stage) => {
+            const client = stage.client(GET);
+            stage.backends[0]!.send(text.slice(0, cut));
+            await stage.turns();
+            stage.backends[0]!.send(text.slice(cut));
+            await stage.turns();
+            const [first = "", body] = client.text.split("\r\n\r\n");
+            assert.match(first, new RegExp(`Content-Length: ${size}$`));
+            assert.equal(body, "b".repeat(size));
+          });
+        }
+      }
+    });
+  }
+});
+
 describe("answers without a body", () => {
   const cases: [string, string, string, RegExp][] = [
     ["HEAD", "HEAD", answer("200 OK").replace(": 0", ": 5"), /Content-Length: 5\r\n/],

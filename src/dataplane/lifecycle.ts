@@ -308,6 +308,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     // The head lives in the connection's parser: if the answer ends before the filters have spoken, the
     // connection must not carry another, whose head would take its place.
     head.keepAlive = false;
+    head.bodyFollows = false;
     void decision.then((late) => {
       // The backend may have failed meanwhile and the answer be another one.
       if (exchange.ended || exchange.hold !== hold) return hold.release();

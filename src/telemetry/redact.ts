@@ -16,6 +16,8 @@ const SENSITIVE_HEADER_END = /(?:^|-)(?:token|api-key)$/;
 /** As a whole key or as its last word, in any case: `token`, `access_token`, `api-key`. */
 const SENSITIVE_KEY = /(?:^|[^a-z0-9])(?:token|key|sig|password)$/i;
 
+const MAY_BE_SENSITIVE = /%|token|key|sig|password/i;
+
 /** Whether the values of a header field are to be kept out of logs. */
 export function isSensitiveHeader(name: string): boolean {
   const lower = name.toLowerCase();
@@ -26,6 +28,8 @@ export function isSensitiveHeader(name: string): boolean {
 export function redactQuery(target: string): string {
   const query = target.indexOf("?");
   if (query < 0 || target.indexOf("=", query) < 0) return target;
+  // Fast path: no word that makes a key sensitive stands in it, nor an escape that could hide one.
+  if (!MAY_BE_SENSITIVE.test(target)) return target;
   let text = target.slice(0, query + 1);
   let from = query + 1;
   while (from <= target.length) {

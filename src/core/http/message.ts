@@ -70,6 +70,11 @@ export class ResponseHead {
   keepAlive = true;
   /** 101: the token (lower case) that the backend switched to, else "". */
   upgrade = "";
+  /**
+   * Bytes of the body came together with the head, and are told as soon as whoever is told of the head returns. A head
+   * that is kept for later has to take this back.
+   */
+  bodyFollows = false;
   readonly headers: HeaderList = new HeaderList();
 
   reset(): void {
@@ -80,6 +85,7 @@ export class ResponseHead {
     this.contentLength = -1;
     this.keepAlive = true;
     this.upgrade = "";
+    this.bodyFollows = false;
     this.headers.reset();
   }
 }

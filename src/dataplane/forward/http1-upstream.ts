@@ -136,8 +136,11 @@ export class Http1Upstream implements ConnectionHandler, TimerOwner {
         user.onResponseData(slice, this.#parser.dataStart, this.#parser.dataEnd);
       } else if (event === HEAD) {
         this.#noteKeepAlive();
-        if (this.#parser.head.status === 101) return this.#switch(user, slice, position, end);
-        user.onResponseHead(this.#parser.head);
+        const { head } = this.#parser;
+        if (head.status === 101) return this.#switch(user, slice, position, end);
+        // Of a body with a length any byte is data; in chunks the next thing may be a fault.
+        head.bodyFollows = head.framing === "length" && head.contentLength > 0 && position < end;
+        user.onResponseHead(head);
       } else if (event === INTERIM) {
         user.onInterim(this.#parser.head);
       } else if (event === END) {

@@ -31,6 +31,9 @@ import { Stash } from "./stash.ts";
 /** What may be pipelined behind a request before the client is made to wait, bytes. */
 const PIPELINE_BYTES = 64 * 1024;
 
+/** The longest body that is copied behind its head: less work than to write two pieces. */
+const HELD_BODY = 4 * 1024;
+
 const EMPTY: Uint8Array = new Uint8Array(0);
 /** fatal, protocol_version: the client spoke TLS to a port without it (RFC 8446 §6). */
 const TLS_ALERT: Slice = sliceOf(Uint8Array.of(21, 3, 1, 0, 2, 2, 70));
@@ -81,6 +84,10 @@ export class Http1Connection
   #framing: BodyFraming = "none";
   #headSent = false;
   #keepAlive = true;
+  /** A head that waits for the first bytes of its body, which come before this turn ends. */
+  #held: Slice | null = null;
+  /** Bytes of the body that fit behind it. */
+  #heldRoom = 0;
 
   constructor(context: DataPlaneContext, connection: Connection, owner: Http1ConnectionOwner) {
     this.#context = context;
@@ -269,6 +276,8 @@ export class Http1Connection
     this.#bodyClock.stop();
     this.#writes.stop();
     this.#stash.release();
+    this.#held?.release();
+    this.#held = null;
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange !== null) {
@@ -293,17 +302,36 @@ export class Http1Connection
     this.#headSent = true;
     const connection = this.#keepAlive ? "keep-alive" : "close";
     const version = this.request.version === 10 ? 10 : 11;
-    const writer = this.#begin(head.headers.used + HEAD_ROOM);
+    const follows = head.bodyFollows && framing === "length";
+    this.#heldRoom = follows && contentLength <= HELD_BODY ? contentLength : 0;
+    const most = head.headers.used + HEAD_ROOM;
+    const writer = this.#begin(most + this.#heldRoom);
     writeResponseHead(writer, head, framing, contentLength, connection, version);
-    this.#writeBegun();
+    if (!follows) return this.#writeBegun();
+    this.#held = written(this.#context.transport);
+    // It became longer than was thought: the room is not there.
+    if (this.#held.length > most) this.#heldRoom = 0;
   }
 
   sendData(slice: Slice): boolean {
+    if (this.#held !== null) return this.#sendHeld(this.#held, slice);
     if (this.#framing !== "chunked") return this.#write([slice]);
     return this.#write(chunkOf(this.#context.transport, slice));
   }
 
+  /** The head and the first bytes of its body: in one piece if they are few, else in one call. */
+  #sendHeld(held: Slice, slice: Slice): boolean {
+    this.#held = null;
+    if (slice.length > this.#heldRoom) return this.#write([held, slice]);
+    held.bytes.set(slice.view(), held.offset + held.length);
+    held.length += slice.length;
+    slice.release();
+    return this.#write([held]);
+  }
+
   sendEnd(trailers: HeaderList | null): void {
+    if (this.#held !== null) this.#write([this.#held]);
+    this.#held = null;
     if (this.#framing === "chunked") {
       writeLastChunk(this.#begin(LAST_CHUNK_ROOM), trailers);
       this.#writeBegun();

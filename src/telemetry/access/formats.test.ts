@@ -200,6 +200,19 @@ test("no format lets a peer end a line, move the cursor or turn the direction of
   );
 });
 
+test("json writes times in hundredths of a millisecond, as JSON itself would", () => {
+  const time = fc.oneof(
+    fc.double({ min: 0, max: 1e8, noNaN: true }),
+    fc.integer({ min: 0, max: 1e6 }).map((hundredths) => hundredths / 100),
+  );
+  fc.assert(
+    fc.property(time, (totalMs) => {
+      const rounded = JSON.stringify(Math.round(totalMs * 100) / 100);
+      assert.ok(jsonLine(recordWith({ totalMs })).includes(`"total":${rounded}}`));
+    }),
+  );
+});
+
 test("whatever a peer sends, a line of json is one line that parses to it", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
