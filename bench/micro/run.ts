@@ -8,7 +8,7 @@ const folder = import.meta.dirname;
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 const benches = readdirSync(folder)
-  .filter((file) => file.endsWith(".ts") && file !== basename(import.meta.filename))
+  .filter((file) => /^[^.]+\.ts$/.test(file) && file !== basename(import.meta.filename))
   .filter((file) => names.length === 0 || names.includes(basename(file, ".ts")));
 
 for (const bench of benches) {

@@ -19,7 +19,7 @@ class Slab extends Pinned {
   constructor(memory: SendMemory, mapping: Mapping) {
     super(mapping);
     this.#memory = memory;
-    this.bytes = Buffer.from(mapping.buffer);
+    this.bytes = new Uint8Array(mapping.buffer);
   }
 
   protected override free(): void {

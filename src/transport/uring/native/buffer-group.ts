@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import * as at from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { Mapping, type MappingLedger } from "./mapping.ts";
@@ -114,7 +113,7 @@ export class BufferGroup {
       return this.free > 0;
     }
     this.#mappings.push(mapping);
-    const bytes = Buffer.from(mapping.buffer);
+    const bytes = new Uint8Array(mapping.buffer);
     for (let i = 0; i < count; i++) {
       const number = this.#buffers.length;
       this.#buffers.push(new ReceiveBuffer(this, number, mapping, bytes, i * size));

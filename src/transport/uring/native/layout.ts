@@ -21,8 +21,6 @@ export const PARAMS_CQ_OFFSETS = 20;
 export const OFFSET_HEAD = 0;
 export const OFFSET_TAIL = 1;
 export const OFFSET_ENTRIES = 3;
-/** Of a submission ring. */
-export const OFFSET_FLAGS = 4;
 export const OFFSET_ARRAY = 6;
 /** Of a completion ring. */
 export const OFFSET_CQES = 5;
@@ -137,7 +135,6 @@ export const SOCKADDR_BYTES = 110;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
-export const EPIPE = 32;
 export const ETIME = 62;
 export const ENOBUFS = 105;
 export const ECANCELED = 125;
