@@ -40,6 +40,7 @@ import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
 import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
 import { RecordView } from "./log/record.ts";
 import { Http1Connection, type Http1ConnectionOwner } from "./parse/http1-connection.ts";
+import { Readers } from "./parse/readers.ts";
 import { RequestBody } from "./request-body.ts";
 import { ResponseHold } from "./response-hold.ts";
 import { failureReply, filterReply, type LocalReply } from "./respond/local-reply.ts";
@@ -65,6 +66,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   readonly door: Door;
   readonly #context: DataPlaneContext;
   readonly #pools: Pools;
+  readonly #readers: Readers = new Readers();
   readonly #nextId: () => string;
   /** Of whichever exchange ends. */
   readonly #record: RecordView = new RecordView();
@@ -83,7 +85,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   // ── :: 1 accept ─────────────────────────────────────────────────────────────────────────────────────
 
   serve(connection: Connection): void {
-    this.connections.add(new Http1Connection(this.#context, connection, this));
+    this.connections.add(new Http1Connection(this.#context, connection, this.#readers, this));
   }
 
   limitPage(): LocalReply {

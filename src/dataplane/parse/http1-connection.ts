@@ -15,7 +15,7 @@ import type { HeaderList } from "#core/http/header-list.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import { DATA, END, FAULT, HEAD, NEED_MORE, type ParseEvent } from "#protocol/http1/events.ts";
-import { RequestParser } from "#protocol/http1/request-parser.ts";
+import type { RequestParser } from "#protocol/http1/request-parser.ts";
 import { writeInterimHead, writeLastChunk, writeResponseHead } from "#protocol/http1/serializer.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
 import type { ClientStreamUser } from "../client-stream-user.ts";
@@ -23,9 +23,10 @@ import type { ClientStream } from "../client-stream.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
 import { begin, chunkOf, HEAD_ROOM, LAST_CHUNK_ROOM, written } from "../outgoing.ts";
-import { Plan } from "../plan.ts";
+import type { Plan } from "../plan.ts";
 import { WriteWatch, type WriteWatchUser } from "../write-watch.ts";
 import { BodyClock, type BodyClockUser } from "./body-clock.ts";
+import type { Reader, Readers } from "./readers.ts";
 import { Stash } from "./stash.ts";
 
 /** What may be pipelined behind a request before the client is made to wait, bytes. */
@@ -56,18 +57,19 @@ export class Http1Connection
   readonly scheme: "http" | "https" = "http";
   readonly peerAddress: string;
   readonly localPort: number;
-  readonly request: RequestHead;
-  readonly plan: Plan = new Plan();
   startedWall = 0;
   startedAt = 0;
 
   readonly #context: DataPlaneContext;
   readonly #owner: Http1ConnectionOwner;
   readonly #connection: Connection;
-  readonly #parser: RequestParser = new RequestParser();
+  readonly #readers: Readers;
+  /** Lent from the first byte of a request to the end of its answer: unused connections hold none. */
+  #reader: Reader | null = null;
   /** Runs between requests and while a head is read. */
   readonly #timer: Timer = new Timer(this, 0);
-  readonly #bodyClock: BodyClock;
+  /** Made for the first request with a body. */
+  #bodyClock: BodyClock | null = null;
   readonly #writes: WriteWatch;
   readonly #stash: Stash;
 
@@ -89,20 +91,35 @@ export class Http1Connection
   /** Bytes of the body that fit behind it. */
   #heldRoom = 0;
 
-  constructor(context: DataPlaneContext, connection: Connection, owner: Http1ConnectionOwner) {
+  constructor(
+    context: DataPlaneContext,
+    connection: Connection,
+    readers: Readers,
+    owner: Http1ConnectionOwner,
+  ) {
     this.#context = context;
+    this.#readers = readers;
     this.#connection = connection;
     this.#owner = owner;
     // The zone of a link-local address means nothing to others, and nothing that is compared with it has one.
     this.peerAddress = connection.remoteAddress.replace(/%.*$/, "");
     this.localPort = connection.localPort;
-    this.request = this.#parser.head;
-    const { timers } = context.transport;
-    this.#bodyClock = new BodyClock(timers, this);
-    this.#writes = new WriteWatch(timers, connection, this);
+    this.#writes = new WriteWatch(context.transport.timers, connection, this);
     this.#stash = new Stash(context.worker);
     connection.handler = this;
     this.#schedule(context.snapshot.data.timeouts.keepAlive);
+  }
+
+  get request(): RequestHead {
+    return this.#lent().parser.head;
+  }
+
+  get plan(): Plan {
+    return this.#lent().plan;
+  }
+
+  #lent(): Reader {
+    return (this.#reader ??= this.#readers.take());
   }
 
   /** Closes it now if nothing is being asked or answered, else after the answer that is under way. */
@@ -154,38 +171,40 @@ export class Http1Connection
         }
         break;
       }
-      const event = this.#parser.next(slice.bytes, position, end);
-      position = this.#parser.position;
+      // Anew each time: an answer that is complete at once takes the reader back, and the next request another.
+      const { parser } = this.#lent();
+      const event = parser.next(slice.bytes, position, end);
+      position = parser.position;
       if (event === NEED_MORE) {
         this.#noteArrival();
         break;
       }
-      this.#handle(event, slice);
+      this.#handle(event, slice, parser);
     }
     this.#consuming = false;
     this.#updateReading();
   }
 
-  #handle(event: ParseEvent, slice: Slice): void {
+  #handle(event: ParseEvent, slice: Slice, parser: RequestParser): void {
     const exchange = this.#exchange;
     if (event === HEAD) {
-      this.#beginExchange();
+      this.#beginExchange(parser);
     } else if (event === DATA) {
-      const { dataStart, dataEnd } = this.#parser;
-      this.#bodyClock.arrived(dataEnd - dataStart);
+      const { dataStart, dataEnd } = parser;
+      this.#bodyClock?.arrived(dataEnd - dataStart);
       if (exchange !== null) this.#owner.onRequestData(exchange, slice, dataStart, dataEnd);
     } else if (event === END) {
       this.#reading = "done";
-      this.#bodyClock.stop();
-      if (exchange !== null) this.#owner.onRequestEnd(exchange, this.#parser.trailers);
+      this.#bodyClock?.stop();
+      if (exchange !== null) this.#owner.onRequestEnd(exchange, parser.trailers);
     } else if (event === FAULT) {
-      this.#refuse(this.#parser.fault, this.#parser.faultDetail);
+      this.#refuse(parser.fault, parser.faultDetail);
     }
   }
 
   /** All that arrived is taken in: if it began a head, the clock of heads runs. */
   #noteArrival(): void {
-    if (this.#reading !== "idle" || !this.#parser.inHead) return;
+    if (this.#reading !== "idle" || this.#reader?.parser.inHead !== true) return;
     this.#reading = "head";
     this.#noteStart();
     this.#schedule(this.#context.snapshot.data.timeouts.head);
@@ -196,17 +215,19 @@ export class Http1Connection
     this.startedAt = this.#context.transport.timers.now;
   }
 
-  #beginExchange(): void {
+  #beginExchange(parser: RequestParser): void {
     if (this.#reading === "idle") this.#noteStart();
     // The timer runs on, and means nothing until the connection is idle again: moving a deadline is cheap.
-    this.#keepAlive = this.request.keepAlive;
+    const { head } = parser;
+    this.#keepAlive = head.keepAlive;
     this.#headSent = false;
-    if (this.request.framing === "none" || this.request.contentLength === 0) {
+    if (head.framing === "none" || head.contentLength === 0) {
       // Complete before it begins, so that an answer made at once does not seem to come before the request's end.
-      this.#parser.next(EMPTY, 0, 0);
+      parser.next(EMPTY, 0, 0);
       this.#reading = "done";
     } else {
       this.#reading = "body";
+      this.#bodyClock ??= new BodyClock(this.#context.transport.timers, this);
       this.#bodyClock.start(this.#context.snapshot.data.timeouts);
     }
     const exchange = this.#owner.onRequest(this);
@@ -219,7 +240,7 @@ export class Http1Connection
   #refuse(code: FailureCode, detail: string): void {
     this.#keepAlive = false;
     this.#cancelTimer();
-    this.#bodyClock.stop();
+    this.#bodyClock?.stop();
     if (this.#reading === "idle") this.#noteStart();
     this.#reading = "over";
     const exchange = this.#exchange;
@@ -240,14 +261,14 @@ export class Http1Connection
   pauseBody(): void {
     if (this.#bodyPaused) return;
     this.#bodyPaused = true;
-    if (this.#reading === "body") this.#bodyClock.pause();
+    if (this.#reading === "body") this.#bodyClock?.pause();
     this.#updateReading();
   }
 
   resumeBody(): void {
     if (!this.#bodyPaused) return;
     this.#bodyPaused = false;
-    if (this.#reading === "body") this.#bodyClock.resume();
+    if (this.#reading === "body") this.#bodyClock?.resume();
     this.#updateReading();
   }
 
@@ -273,7 +294,7 @@ export class Http1Connection
   onClose(_connection: Connection, failure: TransportFailure | null): void {
     this.#reading = "over";
     this.#cancelTimer();
-    this.#bodyClock.stop();
+    this.#bodyClock?.stop();
     this.#writes.stop();
     this.#stash.release();
     this.#held?.release();
@@ -336,16 +357,23 @@ export class Http1Connection
       writeLastChunk(this.#begin(LAST_CHUNK_ROOM), trailers);
       this.#writeBegun();
     }
+    const exchange = this.#exchange;
     this.#exchange = null;
     // Also when the answer ended before its request: then the rest is discarded and the connection closed.
     if (this.#reading !== "done" || !this.#keepAlive || this.#context.draining) return this.#over();
     this.#headSent = false;
     this.#bodyPaused = false;
-    this.#parser.reset();
+    this.#returnReader(exchange);
     this.#reading = "idle";
     this.#schedule(this.#context.snapshot.data.timeouts.keepAlive);
     // Inside the parser's loop the loop itself goes on.
     if (!this.#consuming) this.#consumeStash();
+  }
+
+  /** Filters may keep what they were shown, against their contract: it must not become another client's request. */
+  #returnReader(exchange: Exchange | null): void {
+    if (exchange?.filters === null) this.#readers.giveBack(this.#reader!);
+    this.#reader = null;
   }
 
   closeAfterAnswer(): void {
@@ -357,7 +385,7 @@ export class Http1Connection
     this.#reading = "over";
     this.#exchange = null;
     this.#cancelTimer();
-    this.#bodyClock.stop();
+    this.#bodyClock?.stop();
     this.#stash.release();
     if (this.#paused) this.#connection.resume();
     this.#connection.lingerClose();
@@ -421,7 +449,7 @@ export class Http1Connection
   }
 
   get waitsForContinue(): boolean {
-    return this.request.expectContinue && this.#bodyClock.bytes === 0;
+    return this.request.expectContinue && this.#bodyClock?.bytes === 0;
   }
 
   onBodyTooSlow(detail: string): void {
