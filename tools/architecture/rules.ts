@@ -203,7 +203,7 @@ const furtherRules: readonly Rule[] = [
     to: { path: "^src/transport/(?:node|uring)/", pathNot: "^src/transport/$1/" },
   },
   {
-    name: "only the composition roots choose a transport",
+    name: "only transport/ knows its implementations",
     severity: "error",
     comment: "worker.ts asks transport/choose.ts for one; everyone else sees contract.ts",
     from: { path: "^src/", pathNot: [testFile, "^src/transport/"] },

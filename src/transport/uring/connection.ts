@@ -18,6 +18,7 @@ import {
   EINTR,
   ENOBUFS,
   POLLOUT,
+  SHUT_RDWR,
   SHUT_WR,
   SOL_SOCKET,
   SO_ERROR,
@@ -491,8 +492,9 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     const dirty = this.#dirty;
     if (this.#fd >= 0) {
       if (!this.#local && this.#connected && this.#localPort === 0) this.#readLocal();
-      // Also as long as a receive is under way, which holds the socket, closing is all that is seen of us.
-      if (reset) engine.libc.setsockopt(this.#fd, SOL_SOCKET, SO_LINGER, 1, 0);
+      // A receive under way holds the socket until the end of the turn: closing alone would tell the peer only then.
+      if (reset) this.#reset();
+      else if (this.#operations.has(RECEIVE)) engine.libc.shutdown(this.#fd, SHUT_RDWR);
       engine.ledger.closing(this.#fd);
       engine.libc.close(this.#fd);
       this.#fd = -1;
@@ -506,6 +508,12 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (!this.#operations.has(SEND)) this.#outgoing.release();
     if (!dirty) this.#touch();
     this.#reportLater();
+  }
+
+  /** Only TCP can be reset. */
+  #reset(): void {
+    const { libc } = this.#home.engine;
+    if (libc.disconnect(this.#fd) < 0) libc.setsockopt(this.#fd, SOL_SOCKET, SO_LINGER, 1, 0);
   }
 
   /** Nothing is left of it in the kernel, and its owner knows: the slot is free. */

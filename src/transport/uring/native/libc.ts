@@ -33,6 +33,7 @@ export class Libc {
   readonly #bind: Call;
   readonly #listen: Call;
   readonly #accept: Call;
+  readonly #connect: Call;
   readonly #shutdown: Call;
   readonly #close: Call;
   readonly #setsockopt: Call;
@@ -57,6 +58,7 @@ export class Libc {
     this.#bind = call("int bind(int, void*, unsigned int)");
     this.#listen = call("int listen(int, int)");
     this.#accept = call("int accept4(int, void*, void*, int)");
+    this.#connect = call("int connect(int, void*, unsigned int)");
     this.#shutdown = call("int shutdown(int, int)");
     this.#close = call("int close(int)");
     this.#setsockopt = call("int setsockopt(int, int, int, void*, unsigned int)");
@@ -139,6 +141,11 @@ export class Libc {
     return accepted < 0 ? -this.errno : accepted;
   }
 
+  /** Ends a TCP connection with a reset at once, also while a receive is under way on it (connect(2), AF_UNSPEC). */
+  disconnect(fd: number): number {
+    return this.#connect(fd, UNSPECIFIED, UNSPECIFIED.length) < 0 ? -this.errno : 0;
+  }
+
   shutdown(fd: number, how: number): number {
     return this.#shutdown(fd, how) < 0 ? -this.errno : 0;
   }
@@ -189,5 +196,7 @@ export class Libc {
   }
 }
 
+/** `struct sockaddr` of no family. */
+const UNSPECIFIED = new Uint8Array(16);
 const OPTION = new Int32Array(2);
 const LENGTH = new Uint32Array(1);
