@@ -18,8 +18,11 @@ import { hashOf } from "./hash.ts";
 
 /** The longest keep-alive that is believed of a backend; behind it may be a firewall that forgets. */
 const IDLE_MAX = 60_000;
-/** Unused connections that each worker keeps to one endpoint: more than bursts need, less than hurts a backend. */
-const MAX_IDLE = 128;
+/**
+ * Unused connections that each worker keeps to one endpoint. Many answers can end in one turn: to close what that frees would mean
+ * to connect again in the next. Those that are too many in the long run go by their time.
+ */
+const MAX_IDLE = 512;
 /** Bodies up to this size are kept so that they can be sent again. */
 const RETRY_BUFFER = 64 * 1024;
 /** Retries under way that are allowed whatever their share. */
