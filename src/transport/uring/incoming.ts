@@ -6,6 +6,8 @@ import { CQE_BUFFER } from "./native/layout.ts";
 
 /** Receives in a row that fill a small buffer before large ones are used. */
 const FULL_RECEIVES = 2;
+/** Receives in a row that a small buffer could have held before small ones are used again: streams come in fits. */
+const SMALL_RECEIVES = 8;
 
 /** Has a handler, which may change at any time. */
 type Listening = Connection & { handler: ConnectionHandler };
@@ -14,7 +16,7 @@ type Listening = Connection & { handler: ConnectionHandler };
  * What a connection receives, and into which buffers.
  *
  * A connection begins with small buffers and one entry that goes on completing. When several in a row were filled, much
- * is coming: it changes to large buffers and an entry for each, until one comes back that a small one could have held.
+ * is coming: it changes to large buffers and an entry for each, until several come back that small ones could have held.
  *
  * When buffers are scarce, bytes are copied to JavaScript's heap before anybody sees them: whoever keeps them keeps no
  * buffer that others wait for.
@@ -26,7 +28,8 @@ export class Incoming {
   readonly #large: BufferGroup;
   /** What the entry under way was made for. */
   #receivesLarge = false;
-  #full = 0;
+  /** Receives in a row that speak for the other kind of buffers. */
+  #others = 0;
   /** What arrived while paused, in order. */
   #kept: Slice[] = [];
 
@@ -92,12 +95,16 @@ export class Incoming {
   #sliceOf(buffer: ReceiveBuffer, length: number): Slice {
     const group = this.#receivesLarge ? this.#large : this.#small;
     if (this.#receivesLarge) {
-      if (length <= this.#small.size) this.large = false;
+      if (length > this.#small.size) this.#others = 0;
+      else if (++this.#others >= SMALL_RECEIVES) {
+        this.large = false;
+        this.#others = 0;
+      }
     } else if (length < group.size) {
-      this.#full = 0;
-    } else if (++this.#full >= FULL_RECEIVES) {
+      this.#others = 0;
+    } else if (++this.#others >= FULL_RECEIVES) {
       this.large = true;
-      this.#full = 0;
+      this.#others = 0;
     }
     if (!group.scarce) return new Slice(buffer.bytes, buffer.start, length, buffer);
     const copy = Buffer.allocUnsafeSlow(length);
