@@ -122,6 +122,15 @@ describe("a process with an engine", { skip }, () => {
     assert.equal(await run(`${open} ${wait} transport.timers.schedule(${timer}, 5);`), 7);
   });
 
+  it("fires timers of Node's also behind one of the wheel that was waited for without a connection", async () => {
+    const program = `${open}
+      import { createServer } from "node:net";
+      createServer().listen(0);
+      transport.timers.schedule(new Timer({ onTimer() {} }, 0), 1);
+      setTimeout(() => process.exit(7), 20);`;
+    assert.equal(await run(program), 7);
+  });
+
   it("ends by an exception of a handler, which is reported as any other", async () => {
     const program = `${open}
       process.on("uncaughtException", ({ message }) => process.exit(message === "on purpose" ? 7 : 1));

@@ -299,8 +299,17 @@ export class Engine implements Target {
     clearTimeout(this.#parkedUntil);
     const wait = Math.ceil(this.timers.nextDeadline() - this.timers.now);
     if (wait === Infinity) return;
-    this.#parkedUntil = setTimeout(this.#run, Math.min(Math.max(wait, 1), LONGEST_WAIT)).unref();
+    this.#parkedUntil = setTimeout(this.#wake, Math.min(Math.max(wait, 1), LONGEST_WAIT)).unref();
   }
+
+  /**
+   * A timer of the wheel is due. Not from here: while Node calls a timer its loop does not know of the next one, and
+   * whoever waits in the loop's place would not either.
+   */
+  readonly #wake = (): void => {
+    this.#parkedUntil = undefined;
+    this.#scheduled ??= setImmediate(this.#run);
+  };
 }
 
 /**
