@@ -254,11 +254,12 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (this.#outgoing.size === 0) {
       if (this.#after !== STAY && !this.#ended) this.#sendEnd();
     } else if (!this.#full) {
-      // Without memory to send from it is tried again in the next turn.
+      // Without memory to send from it is tried again in the next turn, when others' sends have given theirs back.
       if (this.#outgoing.prepare()) {
         this.#outgoing.send(ring, this.#operations.slot, this.#operations.begin(SEND), this.#fd);
-      } else {
-        this.#touch();
+      } else if (!this.#dirty) {
+        this.#dirty = true;
+        this.#home.engine.flushNextTurn(this);
       }
     } else if (!this.#operations.has(ROOM)) {
       ring.poll(this.#operations.slot, this.#operations.begin(ROOM), this.#fd, POLLOUT);

@@ -101,6 +101,7 @@ describe("a process with an engine", { skip }, () => {
   const run = async (program: string): Promise<number | null> => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       stdio: ["ignore", "inherit", "inherit"],
+      timeout: 30_000,
     });
     const [code] = (await once(child, "exit")) as [number | null];
     return code;
@@ -128,6 +129,27 @@ describe("a process with an engine", { skip }, () => {
       createServer().listen(0);
       transport.timers.schedule(new Timer({ onTimer() {} }, 0), 1);
       setTimeout(() => process.exit(7), 20);`;
+    assert.equal(await run(program), 7);
+  });
+
+  it("sends all that is written in one turn, also more than there is memory to send from", async () => {
+    // 64 KiB each of JavaScript's heap, which are copied: 20 MiB, of 16.
+    const program = `${open}
+      const count = 320;
+      const bytes = new Uint8Array(65536);
+      const owner = { retain() {}, release() {} };
+      const slice = () => ({ bytes, offset: 0, length: bytes.length, owner, release() {} });
+      let left = count * bytes.length;
+      const handler = { onConnect() {}, onEnd() {}, onWritable() {}, onClose() {},
+        onData(_, { length }) { if ((left -= length) === 0) process.exit(7); } };
+      const listener = await transport.listen(
+        { kind: "address", address: { kind: "tcp", host: "127.0.0.1", port: 0 } },
+        { onConnection(connection) { connection.handler = handler; } });
+      let up = 0;
+      const clients = Array.from({ length: count }, () =>
+        transport.connect(listener.address, 10_000, { ...handler, onConnect() {
+          if (++up === count) for (const client of clients) client.write([slice()]);
+        } }));`;
     assert.equal(await run(program), 7);
   });
 

@@ -95,6 +95,8 @@ export class Engine implements Target {
   /** What is reported when everything that is written now has been sent. */
   #afterwards: Party[] = [];
   #flushes: Party[] = [];
+  /** Whose entries have to wait until those of this turn have completed. */
+  #flushesNext: Party[] = [];
   /** Receives that found no buffer, and are made again when there are some. */
   #starved: Party[] = [];
 
@@ -174,6 +176,11 @@ export class Engine implements Target {
     this.#flushes.push(party);
   }
 
+  /** Calls `flush` in the next turn, which comes at once: for whoever lacks what completions of this turn give back. */
+  flushNextTurn(party: Party): void {
+    this.#flushesNext.push(party);
+  }
+
   /** Calls `flush` when there are buffers again. */
   flushWhenFed(party: Party): void {
     this.#starved.push(party);
@@ -240,6 +247,7 @@ export class Engine implements Target {
     if (this.#starved.length > 0) this.#feed();
     if (!this.#closed) this.small.grow();
     const flushes = this.#flushes;
+    for (const party of this.#flushesNext.splice(0)) flushes.push(party);
     for (let i = 0; i < flushes.length; i++) flushes[i]!.flush();
     flushes.length = 0;
   }
@@ -256,7 +264,7 @@ export class Engine implements Target {
     const node = this.#node.timeout();
     // After a look at what is there.
     if (node === 0) this.#nodeReady = true;
-    const due = this.#tasks.length + this.#reports.length > 0;
+    const due = this.#tasks.length + this.#reports.length + this.#flushesNext.length > 0;
     if (this.#nodeReady || due || this.ring.ready) return 0;
     const starved = this.#starved.length > 0 ? RETRY : Infinity;
     return Math.max(0, Math.min(node, this.timers.nextDeadline() - this.timers.now, starved));
