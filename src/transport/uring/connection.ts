@@ -12,6 +12,7 @@ import { failureOf } from "../failure.ts";
 import type { Engine, Party } from "./engine.ts";
 import { Incoming } from "./incoming.ts";
 import {
+  AF_UNIX,
   CQE_MORE,
   EAGAIN,
   ECANCELED,
@@ -25,7 +26,7 @@ import {
   SO_LINGER,
 } from "./native/layout.ts";
 import { errorName } from "./native/libc.ts";
-import { ADDRESS, readHost, readPort } from "./native/sockaddr.ts";
+import { ADDRESS, familyOf, readHost, readPort } from "./native/sockaddr.ts";
 import { Operations } from "./operations.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Target } from "./slots.ts";
@@ -81,6 +82,8 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #dirty = false;
   #address: Uint8Array | null = null;
   #connected: boolean;
+  /** How connecting to a unix socket has ended, until it is told. */
+  #connectResult: number | null = null;
   #paused = false;
   /** Nothing that arrives is of interest any more. */
   #deaf = false;
@@ -223,14 +226,17 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   }
 
   #flushConnect(): void {
-    if (this.#address === null) return;
-    this.#home.engine.ring.connect(
-      this.#operations.slot,
-      this.#operations.begin(CONNECT),
-      this.#fd,
-      this.#address,
-    );
+    const address = this.#address;
+    if (address === null) return;
     this.#address = null;
+    const { ring, libc } = this.#home.engine;
+    if (familyOf(address) === AF_UNIX) {
+      // Decided at once. The kernel would wait for room in a full queue, each connection in a thread of its own.
+      this.#connectResult = libc.connect(this.#fd, address);
+      this.#reportLater();
+    } else {
+      ring.connect(this.#operations.slot, this.#operations.begin(CONNECT), this.#fd, address);
+    }
   }
 
   #flushReceive(): void {
@@ -306,6 +312,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   }
 
   #onConnected(result: number): void {
+    this.#connectResult = null;
     if (result < 0) return this.#failWith(result, true);
     this.#connected = true;
     this.#home.engine.timers.cancel(this.#connectTimer!);
@@ -420,6 +427,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
       return;
     }
     if (this.#failing) return this.fail(this.#failure!);
+    if (this.#connectResult !== null) return this.#onConnected(this.#connectResult);
     if (this.#lastResult !== null) this.#onLast();
     if (!this.#redeliver) return;
     this.#redeliver = false;

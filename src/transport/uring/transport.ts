@@ -195,7 +195,9 @@ class UringTransport implements Transport, Home, ListenerHome {
     if (address === null) return { fd: -1, failure: failureOf("ENOTFOUND", true) };
     const { libc, ledger } = this.engine;
     const family = familyOf(address);
-    const fd = libc.socket(family, at.SOCK_STREAM | at.SOCK_CLOEXEC);
+    // To a unix socket it is connected by a call, which must not wait.
+    const waits = family === at.AF_UNIX ? at.SOCK_NONBLOCK : 0;
+    const fd = libc.socket(family, at.SOCK_STREAM | at.SOCK_CLOEXEC | waits);
     if (fd < 0) return { fd: -1, failure: failureOf(errorName(-fd), true) };
     ledger.opened(fd);
     if (fd >= this.#connectBelow) {

@@ -141,9 +141,14 @@ export class Libc {
     return accepted < 0 ? -this.errno : accepted;
   }
 
+  /** Never waits if the descriptor is non-blocking. @returns 0 or the negated error */
+  connect(fd: number, address: Uint8Array): number {
+    return this.#connect(fd, address, address.length) < 0 ? -this.errno : 0;
+  }
+
   /** Ends a TCP connection with a reset at once, also while a receive is under way on it (connect(2), AF_UNSPEC). */
   disconnect(fd: number): number {
-    return this.#connect(fd, UNSPECIFIED, UNSPECIFIED.length) < 0 ? -this.errno : 0;
+    return this.connect(fd, UNSPECIFIED);
   }
 
   shutdown(fd: number, how: number): number {
