@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { ConnectionHandler, SocketAddress, Transport } from "../contract.ts";
+import { setImmediate } from "node:timers/promises";
+import type { Connection, ConnectionHandler, SocketAddress, Transport } from "../contract.ts";
 import { Engine } from "./engine.ts";
 import { Ledger } from "./ledger.ts";
-import { AF_UNIX, SOCK_STREAM } from "./native/layout.ts";
+import { AF_INET, AF_UNIX, SHUT_WR, SOCK_STREAM, SOL_SOCKET, SO_LINGER } from "./native/layout.ts";
 import { encodeAddress } from "./native/sockaddr.ts";
 import { createUringTransport } from "./transport.ts";
 import { foreseeable } from "./unavailable.ts";
@@ -32,6 +34,76 @@ describe("a connection over io_uring", { skip }, () => {
   after(() => transport.shutdown());
 
   const encode = (address: SocketAddress): Uint8Array => encodeAddress(address, () => 0)!;
+
+  const LOCAL = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+
+  /** A connection to a socket that no transport reads from, and whatever is told of it. */
+  async function accept(): Promise<{
+    connection: Connection;
+    /** The peer ends its side, or resets the connection. What it does is known to the system when this returns. */
+    end: () => void;
+    reset: () => void;
+    told: (event: string) => Promise<void>;
+  }> {
+    const { libc } = engine;
+    const events = new EventEmitter();
+    const accepted = Promise.withResolvers<Connection>();
+    const listener = await transport.listen(
+      { kind: "address", address: LOCAL },
+      { onConnection: accepted.resolve, onAcceptFailure: nothing },
+    );
+    const fd = libc.socket(AF_INET, SOCK_STREAM);
+    assert.equal(libc.connect(fd, encode(listener.address)), 0);
+    const connection = await accepted.promise;
+    connection.handler = {
+      ...QUIET,
+      onEnd: () => events.emit("end"),
+      onClose: (_, failure) => events.emit(`close: ${failure?.code}`),
+    };
+    await listener.close();
+    return {
+      connection,
+      end: () => libc.shutdown(fd, SHUT_WR),
+      reset() {
+        libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, 1, 0);
+        libc.close(fd);
+      },
+      told: async (event) => void (await once(events, event)),
+    };
+  }
+
+  it("tells a reset that comes behind the peer's end", async () => {
+    const { end, reset, told } = await accept();
+    const ended = told("end");
+    end();
+    await ended;
+    // The watch has begun.
+    await setImmediate();
+    const closed = told("close: reset");
+    reset();
+    await closed;
+  });
+
+  it("tells a reset that comes behind the peer's end while it is paused", async () => {
+    const { connection, end, reset, told } = await accept();
+    connection.pause();
+    await setImmediate();
+    end();
+    await setImmediate();
+    const closed = told("close: reset");
+    reset();
+    await closed;
+  });
+
+  it("tells a reset that comes in the turn in which it is paused", async () => {
+    const { connection, reset, told } = await accept();
+    const closed = told("close: reset");
+    transport.defer(() => {
+      connection.pause();
+      reset();
+    });
+    await closed;
+  });
 
   it("to a unix socket whose queue is full is refused, and waits nowhere", async () => {
     const folder = mkdtempSync(join(tmpdir(), "full-"));

@@ -113,6 +113,8 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #totalTimer: Timer | undefined;
   /** The watch has begun, and is not to begin again: it would see the same end again and again. */
   #watched = false;
+  /** The watch has told something while a receive was under way. */
+  #alarmed = false;
 
   /** @param localPort of the own side; 0 when it is not known yet */
   constructor(home: Home, fd: number, connected: boolean, localPort: number) {
@@ -220,6 +222,9 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (this.closed) return this.#flushClosed();
     if (!this.#connected) return this.#flushConnect();
     if (this.#failing) return;
+    // The receive that was to tell it has been taken back meanwhile.
+    if (this.#alarmed && this.#paused) this.#onPeerGone();
+    if (this.closed) return;
     this.#flushReceive();
     this.#flushSend();
     this.#flushWatch();
@@ -272,12 +277,14 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     }
   }
 
-  /** While nothing is read, a peer that resets would go unnoticed. Once begun, the watch goes on: it harms nobody. */
+  /**
+   * While nothing is read, a peer that resets would go unnoticed. Once begun, the watch goes on: it harms nobody. It
+   * completes for each change, since the end of the peer's side counts as one and a reset may follow.
+   */
   #flushWatch(): void {
     if (this.closed || this.#watched || (!this.#paused && !this.#peerEnded)) return;
     this.#watched = true;
-    // Errors and the end of both sides are always told.
-    this.#home.engine.ring.poll(this.#operations.slot, this.#operations.begin(WATCH), this.#fd, 0);
+    this.#home.engine.ring.watch(this.#operations.slot, this.#operations.begin(WATCH), this.#fd);
   }
 
   /** Takes back what is under way, so that the kernel lets go of the socket. */
@@ -298,7 +305,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (operation === RECEIVE) {
       this.#onReceived(result, flags);
     } else if (operation !== CANCEL) {
-      this.#operations.settle(operation);
+      if ((flags & CQE_MORE) === 0) this.#operations.settle(operation);
       if (operation === SEND) this.#onSent(result);
       else if (!this.closed) this.#onReady(operation, result);
     }
@@ -408,9 +415,10 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     this.#touch();
   }
 
-  /** An error or the end of both sides. A receive tells it better; what was sent before an end can still be read. */
+  /** An error or an end. A receive tells it better, unless it is being taken back; what was sent before can still be read. */
   #onPeerGone(): void {
-    if (this.#operations.has(RECEIVE)) return;
+    this.#alarmed = this.#operations.has(RECEIVE);
+    if (this.#alarmed) return;
     const error = this.#home.engine.libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR);
     if (error > 0) this.#failWith(-error, false);
   }

@@ -72,6 +72,9 @@ export const SQE_BUFFER_SELECT: number = 1 << 5;
 export const RECV_MULTISHOT: number = 1 << 1;
 export const ACCEPT_MULTISHOT: number = 1 << 0;
 
+/** In the length of a poll: goes on until it ends or is cancelled, and tells each change once. */
+export const POLL_MULTISHOT: number = 1 << 0;
+
 /** Of a cancel: all entries that match, not only the first. */
 export const CANCEL_ALL: number = 1 << 0;
 

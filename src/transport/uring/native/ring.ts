@@ -189,10 +189,16 @@ export class Ring {
     this.#entries[i + 7] = at.MSG_NOSIGNAL | at.MSG_DONTWAIT;
   }
 
-  /** Completes once when one of `events` holds, or an error or the end of both sides. */
+  /** Completes once when one of `events` holds, or an error or an end. */
   poll(low: number, high: number, fd: number, events: number): void {
     const i = this.#entry(at.OP_POLL_ADD, fd, low, high);
     this.#entries[i + 7] = events;
+  }
+
+  /** Completes each time that an error or an end is new, until it ends. */
+  watch(low: number, high: number, fd: number): void {
+    const i = this.#entry(at.OP_POLL_ADD, fd, low, high);
+    this.#entries[i + 6] = at.POLL_MULTISHOT;
   }
 
   /** Ends the entries that were made with `targetLow` and `targetHigh`; they complete with ECANCELED if they were still waiting. */
