@@ -105,6 +105,40 @@ describe("a connection over io_uring", { skip }, () => {
     await closed;
   });
 
+  it("makes no entry for a descriptor that is closed before it is submitted", async () => {
+    const { connection, told } = await accept();
+    const receive = engine.ring.receiveMany.bind(engine.ring);
+    const entries: number[] = [];
+    engine.ring.receiveMany = (low, high, fd, group) => {
+      entries.push(fd);
+      receive(low, high, fd, group);
+    };
+    const close = engine.libc.close.bind(engine.libc);
+    const stale: number[] = [];
+    engine.libc.close = (fd) => {
+      if (entries.includes(fd)) stale.push(fd);
+      close(fd);
+    };
+    const submit = engine.ring.submit.bind(engine.ring);
+    engine.ring.submit = (wait) => {
+      entries.length = 0;
+      submit(wait);
+    };
+    const closed = told("close: undefined");
+    // Reading begins anew in the turn in which it is closed.
+    connection.pause();
+    await setImmediate();
+    transport.defer(() => {
+      connection.resume();
+      connection.end();
+      connection.close();
+    });
+    await closed;
+    assert.deepEqual(stale, []);
+    Object.assign(engine.ring, { receiveMany: receive, submit });
+    engine.libc.close = close;
+  });
+
   it("to a unix socket whose queue is full is refused, and waits nowhere", async () => {
     const folder = mkdtempSync(join(tmpdir(), "full-"));
     const address = { kind: "unix", path: join(folder, "socket") } as const;

@@ -224,6 +224,8 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (this.#failing) return;
     // The receive that was to tell it has been taken back meanwhile.
     if (this.#alarmed && this.#paused) this.#onPeerGone();
+    if (!this.closed) this.#flushEnd();
+    // No entry is made in a flush that has closed the descriptor: another thread may get its number at once.
     if (this.closed) return;
     this.#flushReceive();
     this.#flushSend();
@@ -259,12 +261,16 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     else engine.ring.receiveMany(this.#operations.slot, tag, this.#fd, group);
   }
 
+  /** Ends our side when everything is sent, which may close the descriptor. */
+  #flushEnd(): void {
+    if (this.#after === STAY || this.#ended || this.#outgoing.size > 0) return;
+    if (!this.#operations.has(SEND)) this.#sendEnd();
+  }
+
   #flushSend(): void {
     const { ring } = this.#home.engine;
-    if (this.#operations.has(SEND)) return;
-    if (this.#outgoing.size === 0) {
-      if (this.#after !== STAY && !this.#ended) this.#sendEnd();
-    } else if (!this.#full) {
+    if (this.#operations.has(SEND) || this.#outgoing.size === 0) return;
+    if (!this.#full) {
       // Without memory to send from it is tried again in the next turn, when others' sends have given theirs back.
       if (this.#outgoing.prepare()) {
         this.#outgoing.send(ring, this.#operations.slot, this.#operations.begin(SEND), this.#fd);
@@ -282,7 +288,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
    * completes for each change, since the end of the peer's side counts as one and a reset may follow.
    */
   #flushWatch(): void {
-    if (this.closed || this.#watched || (!this.#paused && !this.#peerEnded)) return;
+    if (this.#watched || (!this.#paused && !this.#peerEnded)) return;
     this.#watched = true;
     this.#home.engine.ring.watch(this.#operations.slot, this.#operations.begin(WATCH), this.#fd);
   }
