@@ -7,16 +7,20 @@ import { Engine } from "./engine.ts";
 import { Ledger } from "./ledger.ts";
 import { createUringTransport } from "./transport.ts";
 
-const { ledger } = workerData as { ledger: SharedArrayBuffer };
+const { ledger, pause } = workerData as { ledger: SharedArrayBuffer; pause: SharedArrayBuffer };
 const engine = new Engine(new Ledger(ledger, 0));
 const transport = createUringTransport({ engine });
 const port = parentPort ?? undefined;
+
+/** Whoever connects finds an endless loop. */
+let spinsOnConnection = false;
 
 const address = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
 const listener = await transport.listen(
   { kind: "address", address },
   {
     onConnection(connection) {
+      if (spinsOnConnection) for (;;);
       connection.handler = {
         onConnect: () => undefined,
         onData: (_, slice) => void connection.write([slice.part(0, slice.length)]),
@@ -58,6 +62,13 @@ const deeds: Record<string, () => unknown> = {
       await new Promise((resolve) => socket.once("data", resolve));
       socket.destroy();
     }),
+  /** Waits until the main thread has something to be accepted all at once, of which only the first is looked at. */
+  spinOnConnection: () => {
+    spinsOnConnection = true;
+    const word = new Int32Array(pause);
+    Atomics.store(word, 0, 1);
+    Atomics.wait(word, 0, 1);
+  },
   spin: () => {
     for (;;);
   },

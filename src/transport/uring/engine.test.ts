@@ -12,13 +12,19 @@ import { foreseeable } from "./unavailable.ts";
 const skip = foreseeable() === null ? false : "needs io_uring";
 
 /** A thread that waits in a ring with nothing to do: whatever does not wake it is never seen. */
-async function startThread(): Promise<{ worker: Worker; port: number; ledger: Ledger }> {
+async function startThread(): Promise<{
+  worker: Worker;
+  port: number;
+  ledger: Ledger;
+  pause: Int32Array;
+}> {
+  const pause = new SharedArrayBuffer(4);
   const shared = new SharedArrayBuffer(Ledger.byteLength(1));
   const worker = new Worker(new URL("./engine.fixture.ts", import.meta.url), {
-    workerData: { ledger: shared },
+    workerData: { ledger: shared, pause },
   });
   const [port] = (await once(worker, "message")) as [number];
-  return { worker, port, ledger: new Ledger(shared, 0) };
+  return { worker, port, ledger: new Ledger(shared, 0), pause: new Int32Array(pause) };
 }
 
 describe("a thread that waits in its ring", { skip }, () => {
@@ -94,6 +100,27 @@ describe("a thread that is ended", { skip }, () => {
     const late = net.connect(port, "127.0.0.1");
     const [error] = (await once(late, "error")) as [NodeJS.ErrnoException];
     assert.equal(error.code, "ECONNREFUSED");
+  });
+});
+
+describe("a thread that is ended before it has looked at what was accepted", { skip }, () => {
+  it("leaves no connection open that nobody knows of", async () => {
+    const { worker, port, ledger, pause } = await startThread();
+    worker.postMessage("spinOnConnection");
+    while (Atomics.load(pause, 0) === 0) await new Promise(setImmediate);
+    const clients = Array.from({ length: 10 }, () => net.connect(port, "127.0.0.1"));
+    await Promise.all(clients.map((client) => once(client, "connect")));
+    const ended = clients.map((client) => {
+      client.on("error", () => undefined).resume();
+      return once(client, "close");
+    });
+    Atomics.store(pause, 0, 2);
+    Atomics.notify(pause, 0);
+    // The first is looked at when it is written down, beside the ring and the listener.
+    while ([...ledger.descriptors()].length < 3) await new Promise(setImmediate);
+    await worker.terminate();
+    reclaim(ledger);
+    await Promise.all(ended);
   });
 });
 

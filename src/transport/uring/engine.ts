@@ -9,7 +9,7 @@ import { Libc } from "./native/libc.ts";
 import { NodeLoop } from "./native/node-loop.ts";
 import { Ring } from "./native/ring.ts";
 import { SendMemory } from "./send-memory.ts";
-import { Slots, type Target } from "./slots.ts";
+import { Slots, type Target, operationOf } from "./slots.ts";
 
 /** Small buffers, which idle connections and heads are received into: 2 MiB to begin with, 32 MiB at the most. */
 const SMALL = { id: 0, size: 8 * 1024, most: 4096, step: 256 } as const;
@@ -228,7 +228,7 @@ export class Engine implements Target {
     const target = this.slots.find(low, high);
     if (target !== null) {
       if ((flags & CQE_MORE) === 0) this.slots.done(low);
-      target.onCompletion(high & 0xf, result, flags);
+      target.onCompletion(operationOf(high), result, flags);
     } else if ((flags & CQE_BUFFER) !== 0) {
       throw new Error("bytes arrived for nobody");
     }

@@ -1,17 +1,20 @@
-import type { DescriptorLedger } from "./native/ring.ts";
+import type { Completions, DescriptorLedger } from "./native/ring.ts";
 
 /** Descriptors below this number are written down, which is as many as a process may have by default at the most. */
 const MOST_DESCRIPTORS = 1 << 20;
 /** Mappings at the most; there are as many as a worker's buffers can grow, and some. */
 const MOST_MAPPINGS = 256;
-const NUMBERS = 2 * MOST_MAPPINGS;
+/** Numbers of a mapping, and of the place where completions arrive. */
+const MAPPING = 2;
+const PLACE = 6;
+const NUMBERS = MAPPING * MOST_MAPPINGS + PLACE;
 const BYTES = MOST_DESCRIPTORS / 8 + NUMBERS * 8;
 
 /**
  * What one worker has of the system: its descriptors and its memory, in memory that all threads share. When the
  * worker dies, the control thread gives both back (`reclaim.ts`); nothing else knows of them.
  *
- *     bytes     [ a bit per descriptor ] [ address, length ] [ address, length ] …
+ *     bytes     [ a bit per descriptor ] [ address, length ] … [ address, length ] [ where completions arrive ]
  *
  * A descriptor is crossed out before it is closed: a worker that dies in between leaks it, while closing a number
  * twice could close somebody else's socket.
@@ -19,12 +22,15 @@ const BYTES = MOST_DESCRIPTORS / 8 + NUMBERS * 8;
 export class Ledger implements DescriptorLedger {
   readonly #bits: Uint8Array;
   readonly #mappings: Float64Array;
+  readonly #place: Float64Array;
 
   /** @param row the worker's, in memory for several */
   constructor(buffer: SharedArrayBuffer, row: number) {
     const start = row * BYTES;
     this.#bits = new Uint8Array(buffer, start, MOST_DESCRIPTORS / 8);
-    this.#mappings = new Float64Array(buffer, start + MOST_DESCRIPTORS / 8, NUMBERS);
+    const numbers = new Float64Array(buffer, start + MOST_DESCRIPTORS / 8, NUMBERS);
+    this.#mappings = numbers.subarray(0, MAPPING * MOST_MAPPINGS);
+    this.#place = numbers.subarray(MAPPING * MOST_MAPPINGS);
   }
 
   /** Bytes for so many workers: 132 KiB each. Pages that are never touched cost nothing. */
@@ -55,6 +61,18 @@ export class Ledger implements DescriptorLedger {
   unmapped(address: number): void {
     const found = this.#mappings.findIndex((value, i) => i % 2 === 0 && value === address);
     if (found >= 0) this.#mappings[found] = 0;
+    if (this.#place[0] === address) this.#place[0] = 0;
+  }
+
+  completing({ address, length, head, tail, mask, first }: Completions): void {
+    this.#place.set([0, length, head, tail, mask, first]);
+    this.#place[0] = address;
+  }
+
+  /** Where completions arrive, while that memory is mapped. */
+  get completions(): Completions | null {
+    const [address = 0, length = 0, head = 0, tail = 0, mask = 0, first = 0] = this.#place;
+    return address === 0 ? null : { address, length, head, tail, mask, first };
   }
 
   /** All descriptors that are open. */
@@ -70,7 +88,7 @@ export class Ledger implements DescriptorLedger {
 
   /** All memory that is mapped. */
   *memory(): Generator<{ readonly address: number; readonly length: number }> {
-    for (let i = 0; i < NUMBERS; i += 2) {
+    for (let i = 0; i < this.#mappings.length; i += MAPPING) {
       const address = this.#mappings[i]!;
       if (address !== 0) yield { address, length: this.#mappings[i + 1]! };
     }

@@ -4,7 +4,7 @@ import { failureOf } from "../failure.ts";
 import type { Engine, Party } from "./engine.ts";
 import { CQE_MORE, ECANCELED, EINTR, SOCK_CLOEXEC } from "./native/layout.ts";
 import { errorName } from "./native/libc.ts";
-import type { Target } from "./slots.ts";
+import { ACCEPT, type Target } from "./slots.ts";
 
 /** How long accepting rests when descriptors or memory have run out, in ms. */
 const REST = 500;
@@ -13,8 +13,7 @@ const MOST_ACCEPTS = 16;
 /** How long a closing listener goes on accepting from a socket that others hold too, in ms. */
 const PARTING = 100;
 
-const ACCEPT = 1;
-const CANCEL = 2;
+const CANCEL = 1;
 
 const REST_TIMER = 0;
 const PARTING_TIMER = 1;

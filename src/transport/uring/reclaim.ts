@@ -1,5 +1,7 @@
 import type { Ledger } from "./ledger.ts";
 import { Libc } from "./native/libc.ts";
+import { leftBehind } from "./native/ring.ts";
+import { ACCEPT, operationOf } from "./slots.ts";
 
 /**
  * Gives back what a thread that has ended had of the system. Only after its end: then nothing of the kernel's works
@@ -16,6 +18,13 @@ export function reclaim(ledger: Ledger): number {
   // The usual case on the node transport: there is no need to load anything.
   if (descriptors.length === 0 && memory.length === 0) return 0;
   const libc = new Libc();
+  const { completions } = ledger;
+  if (completions !== null) {
+    // Accepted by the kernel and not yet looked at by the thread: nobody has written these down.
+    leftBehind(libc, completions, (_, tag, result) => {
+      if (operationOf(tag) === ACCEPT && result >= 0) descriptors.push(result);
+    });
+  }
   for (const fd of descriptors) {
     ledger.closing(fd);
     libc.close(fd);

@@ -6,7 +6,15 @@ export interface Target {
 
 /** Bits of an operation in a tag; the others are the generation. */
 const OPERATION_BITS = 4;
+const OPERATIONS: number = (1 << OPERATION_BITS) - 1;
+/** The operation of all entries that complete with a new descriptor, and of no others. */
+export const ACCEPT: number = OPERATIONS;
 const GENERATIONS = 0x0fff_ffff;
+
+/** The operation in a tag. */
+export function operationOf(tag: number): number {
+  return tag & OPERATIONS;
+}
 
 /**
  * Names for targets that go through the kernel and come back: the number of a slot, and a tag of the slot's generation

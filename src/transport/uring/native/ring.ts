@@ -25,6 +25,18 @@ const SETUP: number =
 export interface DescriptorLedger extends MappingLedger {
   opened(fd: number): void;
   closing(fd: number): void;
+  /** Where completions arrive, until that memory is unmapped: some bring descriptors. */
+  completing(where: Completions): void;
+}
+
+/** Where the completions of a ring are: the memory, and places in it, in words of 4 bytes. */
+export interface Completions {
+  readonly address: number;
+  readonly length: number;
+  readonly head: number;
+  readonly tail: number;
+  readonly mask: number;
+  readonly first: number;
 }
 
 /** Gets each completion: the two halves of the entry's `user_data`, the result, the flags. */
@@ -117,6 +129,14 @@ export class Ring {
       const array = sq(at.OFFSET_ARRAY) >>> 2;
       for (let i = 0; i < sqEntries; i++) this.#words[array + i] = i;
       this.#tail = this.#words[this.#sqTail]!;
+      ledger.completing({
+        address: this.#rings.at(0, size),
+        length: size,
+        head: this.#cqHead,
+        tail: this.#cqTail,
+        mask: this.#cqMask,
+        first: this.#cqes,
+      });
     } catch (error) {
       this.close();
       throw error;
@@ -388,6 +408,22 @@ export class Ring {
       each(low, high, result, flags);
     }
   }
+}
+
+/**
+ * Shows the completions that a thread has left in its ring.
+ *
+ * SAFETY: only when the thread is gone, and before the memory is unmapped. The view of it does not outlive this call.
+ */
+export function leftBehind(libc: Libc, where: Completions, each: OnCompletion): void {
+  const buffer = libc.view(where.address, where.length);
+  const words = new Int32Array(buffer, 0, where.length >>> 2);
+  const end = words[where.tail]!;
+  for (let head = words[where.head]!; head !== end; head = (head + 1) | 0) {
+    const i = where.first + ((head & where.mask) << 2);
+    each(words[i]!, words[i + 1]!, words[i + 2]!, words[i + 3]!);
+  }
+  buffer.transfer(0);
 }
 
 /** At the beginning of the scratch memory: `struct io_uring_getevents_arg`, then `struct __kernel_timespec`. */
