@@ -330,7 +330,7 @@ function forgetImmediate(): void {
 
 /**
  * Runs the promises and `process.nextTick` callbacks that are due, as Node does between two callbacks of its own.
- * Node has had this function since its first versions and offers no documented one; `probe.ts` looks for it.
+ * Node has had this function since its first versions and offers no documented one; `unavailable.ts` looks for it.
  */
 function runMicrotasks(): void {
   (process as unknown as { _tickCallback(): void })._tickCallback();

@@ -85,14 +85,7 @@ export const CQE_BUFFER: number = 1 << 0;
 export const CQE_MORE: number = 1 << 1;
 
 // Registration.
-export const REGISTER_PROBE = 8;
 export const REGISTER_PBUF_RING = 22;
-/** `struct io_uring_probe` with all 256 `struct io_uring_probe_op` of 8 bytes. */
-export const PROBE_HEADER = 16;
-export const PROBE_OP = 8;
-export const PROBE_OPS = 256;
-export const PROBE_SUPPORTED = 1;
-
 /** `struct io_uring_buf`: addr u64, len u32, bid u16, resv u16. The ring's tail is the `resv` of the first. */
 export const BUF_BYTES = 16;
 /** `struct io_uring_buf_reg`, as 32-bit words. */

@@ -76,13 +76,6 @@ describe("a ring", { skip }, () => {
     ring.close();
   });
 
-  it("says which operations the kernel knows", () => {
-    const { ring } = open();
-    assert.equal(ring.supports([6, 9, 13, 14, 16, 26, 27]), true);
-    assert.equal(ring.supports([6, 255]), false);
-    ring.close();
-  });
-
   it("writes down what it has, and crosses it out when it is closed", () => {
     const { ring, ledger } = open();
     assert.deepEqual([...ledger.descriptors()], [ring.fd]);

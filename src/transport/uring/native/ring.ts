@@ -282,23 +282,6 @@ export class Ring {
     if (result < 0) throw this.#libc.error("io_uring_register", -result);
   }
 
-  /** Which operations the kernel knows. */
-  supports(operations: readonly number[]): boolean {
-    const probe = new Uint8Array(at.PROBE_HEADER + at.PROBE_OPS * at.PROBE_OP);
-    const result = this.#libc.register(
-      at.SYS_IO_URING_REGISTER,
-      this.fd,
-      at.REGISTER_PROBE,
-      probe,
-      at.PROBE_OPS,
-    );
-    if (result < 0) return false;
-    return operations.every(
-      (operation) =>
-        (probe[at.PROBE_HEADER + operation * at.PROBE_OP + 2]! & at.PROBE_SUPPORTED) !== 0,
-    );
-  }
-
   /** A cleared entry. @returns its index in `#entries` */
   #entry(operation: number, fd: number, low: number, high: number): number {
     if (this.#pending > this.#sqMask) {
