@@ -68,9 +68,7 @@ export class Incoming {
 
   /** Shows the first `length` bytes of a buffer to the connection's handler. */
   deliver(connection: Listening, buffer: ReceiveBuffer, length: number): void {
-    const slice = this.#sliceOf(buffer, length);
-    connection.handler.onData(connection, slice);
-    slice.release();
+    show(connection, this.#sliceOf(buffer, length));
   }
 
   /** Keeps them for later. */
@@ -80,11 +78,7 @@ export class Incoming {
 
   /** Shows what was kept, until `stop`. */
   deliverKept(connection: Listening, stop: () => boolean): void {
-    while (this.#kept.length > 0 && !stop()) {
-      const slice = this.#kept.shift()!;
-      connection.handler.onData(connection, slice);
-      slice.release();
-    }
+    while (this.#kept.length > 0 && !stop()) show(connection, this.#kept.shift()!);
   }
 
   /** Nobody wants it any more. */
@@ -111,5 +105,13 @@ export class Incoming {
     copy.set(buffer.bytes.subarray(buffer.start, buffer.start + length));
     buffer.release();
     return new Slice(copy, 0, length, GARBAGE_COLLECTED);
+  }
+}
+
+function show(connection: Listening, slice: Slice): void {
+  try {
+    connection.handler.onData(connection, slice);
+  } finally {
+    slice.release();
   }
 }
