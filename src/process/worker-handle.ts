@@ -60,9 +60,10 @@ export class WorkerHandle {
       worker.once("exit", (code) => {
         const reason = this.#reason ?? `the thread ended by itself with code ${code}`;
         this.gone = true;
+        // First: what the thread had open is closed by whoever hears of its end, before others take back descriptors.
+        resolve(reason);
         for (const tell of this.#waiting.values()) tell({ type: "died", reason });
         this.#waiting.clear();
-        resolve(reason);
       });
     });
   }

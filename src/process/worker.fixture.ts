@@ -8,6 +8,8 @@ import type { FromWorker, ToWorker, WorkerStart } from "./protocol.ts";
 /** How the fixture behaves with a generation; a row in `rows` limits it to these workers. */
 export interface Behaviour {
   readonly prepare?: "refuse" | "die" | "hang";
+  /** `die`: the first worker does, over this generation's commit. */
+  readonly commit?: "die";
   readonly update?: "die" | "hang" | "exhaust";
 }
 
@@ -21,10 +23,12 @@ setInterval(() => beats.beat(row), 20);
 
 const say = (message: FromWorker): void => port.postMessage(message);
 let running = 0;
+let prepared: Behaviour = {};
 
 port.on("message", (message: ToWorker<Behaviour, { row: number } & Behaviour>) => {
   switch (message.type) {
     case "prepare":
+      prepared = message.payload;
       if (message.payload.prepare === "die") throw new Error("dies over this generation");
       if (message.payload.prepare === "hang") for (;;);
       if (message.payload.prepare === "refuse" && row === 1) {
@@ -34,6 +38,7 @@ port.on("message", (message: ToWorker<Behaviour, { row: number } & Behaviour>) =
       }
       break;
     case "commit":
+      if (prepared.commit === "die" && row === 0) throw new Error("dies over this commit");
       running = message.id;
       say({ type: "report", report: { row, running, open: message.open, close: message.close } });
       say({ type: "committed", id: message.id });

@@ -19,6 +19,8 @@ class Bench {
   readonly events: WorkerEvent[] = [];
   readonly commits: Committed[] = [];
   readonly returned: number[] = [];
+  /** A death had been told before the last of them. */
+  returnedBehindDeath = false;
   readonly pool: WorkerPool;
   duplicate: (listener: string) => Promise<number>;
   readonly #news: EventEmitter = new EventEmitter();
@@ -37,7 +39,10 @@ class Bench {
       boot: null,
       heapMb: 32,
       duplicate: (listener) => this.duplicate(listener),
-      giveBack: (fd) => this.returned.push(fd),
+      giveBack: (fd) => {
+        this.returned.push(fd);
+        this.returnedBehindDeath = this.types().includes("died");
+      },
       onEvent: (event) => {
         this.events.push(event);
         this.#news.emit("event");
@@ -207,4 +212,13 @@ test("draining asks every worker and does not replace those that end", async (t)
   await bench.pool.stop();
   assert.equal(bench.pool.ready, 0);
   assert.ok(!bench.types().includes("died"));
+});
+
+test("a worker that dies over a commit is cleared away before its descriptors are taken back", async (t) => {
+  const bench = new Bench(t, 2);
+  await bench.apply(1);
+  await bench.apply(2, { commit: "die" }, [":1", ":2"]);
+  assert.equal(bench.returned.length, 1);
+  // Whoever clears away closes what the worker had open: a number that is closed already may be another's.
+  assert.equal(bench.returnedBehindDeath, true);
 });
