@@ -310,7 +310,9 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   onCompletion(operation: number, result: number, flags: number): void {
     if (operation === RECEIVE) {
       this.#onReceived(result, flags);
-    } else if (operation !== CANCEL) {
+    } else if (operation === CANCEL) {
+      if (result === 0 && this.#operations.cancelMissed()) this.#touch();
+    } else {
       if ((flags & CQE_MORE) === 0) this.#operations.settle(operation);
       if (operation === SEND) this.#onSent(result);
       else if (!this.closed) this.#onReady(operation, result);

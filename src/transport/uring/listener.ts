@@ -173,6 +173,10 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
       if (result >= 0) this.#accepted(result);
       else this.#onError(-result);
       if (this.#leaving && this.#accepting === 0) this.#emptyQueue();
+    } else if (result === 0 && this.#cancelling) {
+      // The kernel was just about to try again.
+      this.#cancelling = false;
+      this.#touch();
     }
     this.#forgetWhenQuiet();
   }

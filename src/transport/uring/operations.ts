@@ -47,6 +47,18 @@ export class Operations {
     ring.cancel(this.slot, tag, this.slot, slots.name(this.slot, operation));
   }
 
+  /**
+   * A cancel has found nothing. What it was for has completed, or the kernel was just about to try it again and is
+   * waiting by now.
+   *
+   * @returns whether something that was to be taken back is still under way; it has to be cancelled again
+   */
+  cancelMissed(): boolean {
+    const missed = this.#cancelled !== 0;
+    this.#cancelled = 0;
+    return missed;
+  }
+
   /** Gives the slot up. @returns false as long as something is under way */
   leave(): boolean {
     if (!this.#engine.slots.quiet(this.slot)) return false;

@@ -221,7 +221,7 @@ export class Ring {
     this.#entries[i + 6] = at.POLL_MULTISHOT;
   }
 
-  /** Ends the entries that were made with `targetLow` and `targetHigh`; they complete with ECANCELED if they were still waiting. */
+  /** Ends the entries that were made with `targetLow` and `targetHigh`; they complete with ECANCELED if they were still waiting. Completes with how many were found. */
   cancel(low: number, high: number, targetLow: number, targetHigh: number): void {
     const i = this.#entry(at.OP_ASYNC_CANCEL, -1, low, high);
     this.#entries[i + 4] = targetLow;
