@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -137,6 +137,16 @@ describe("a connection over io_uring", { skip }, () => {
     assert.deepEqual(stale, []);
     Object.assign(engine.ring, { receiveMany: receive, submit });
     engine.libc.close = close;
+  });
+
+  it("is accepted from sockets only, and a descriptor of something else stays its owner's", async () => {
+    const fd = openSync("/dev/null", "r");
+    const acceptor = { onConnection: nothing, onAcceptFailure: nothing };
+    await assert.rejects(transport.listen({ kind: "descriptor", fd }, acceptor), {
+      code: "ENOTSOCK",
+    });
+    assert.equal([...engine.ledger.descriptors()].includes(fd), false);
+    closeSync(fd);
   });
 
   it("to a unix socket whose queue is full is refused, and waits nowhere", async () => {

@@ -91,8 +91,9 @@ class UringTransport implements Transport, Home, ListenerHome {
   async listen(source: ListenSource, acceptor: Acceptor): Promise<Listener> {
     if (this.#stopping !== undefined) throw new Error("the transport has been shut down");
     const fd = source.kind === "descriptor" ? source.fd : this.#bind(source);
-    this.engine.ledger.opened(fd);
+    // Ours only when it is known to be a socket: what is written down is closed by its number one day.
     const address = this.#boundTo(fd, source);
+    this.engine.ledger.opened(fd);
     // Accepted connections inherit these.
     if (address.kind === "tcp") this.#prepareTcp(fd);
     const own = source.kind === "address" && address.kind === "unix" ? address.path : null;
