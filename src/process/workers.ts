@@ -377,7 +377,9 @@ export class WorkerPool {
     throw failed.reason;
   }
 
+  /** While stopping all threads end, and what they had is given back as a whole: twice would close another's. */
   #giveBack(granted: readonly GrantedListener[]): void {
+    if (this.#stopping) return;
     for (const { fd } of granted) {
       if (fd !== null) this.#options.giveBack(fd);
     }

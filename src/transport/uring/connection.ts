@@ -9,7 +9,7 @@ import {
 } from "../contract.ts";
 import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from "../endings.ts";
 import { failureOf } from "../failure.ts";
-import type { Engine, Party } from "./engine.ts";
+import type { Engine, Hungry, Party } from "./engine.ts";
 import { Incoming } from "./incoming.ts";
 import {
   AF_UNIX,
@@ -61,7 +61,7 @@ export interface Home {
  * Sends never wait in the kernel: one that finds no room fails at once, and it is waited for room without holding any
  * memory there. One is under way at a time, so bytes cannot overtake each other.
  */
-export class UringConnection implements Connection, TimerOwner, Target, Party {
+export class UringConnection implements Connection, TimerOwner, Target, Party, Hungry {
   handler: ConnectionHandler = NO_HANDLER;
   remoteAddress = "";
   remotePort = 0;
@@ -93,6 +93,8 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
   #lastResult: number | null = null;
   /** The peer has ended its side, and whether that was told. */
   #peerEnded = false;
+  /** There was no buffer to receive into. */
+  #hungry = false;
   #endTold = false;
   /** The socket is full. */
   #full = false;
@@ -248,7 +250,11 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
 
   #flushReceive(): void {
     const wanted =
-      !this.#paused && !this.#peerEnded && this.#lastResult === null && this.#incoming.empty;
+      !this.#paused &&
+      !this.#peerEnded &&
+      !this.#hungry &&
+      this.#lastResult === null &&
+      this.#incoming.empty;
     const { engine } = this.#home;
     if (this.#operations.has(RECEIVE)) {
       if (!wanted || this.#incoming.inWrongMode) this.#operations.cancel(RECEIVE);
@@ -358,13 +364,20 @@ export class UringConnection implements Connection, TimerOwner, Target, Party {
     if (this.closed || this.#failing) return;
     const { engine } = this.#home;
     if (result === -ENOBUFS) {
-      engine.flushWhenFed(this);
+      this.#hungry = true;
+      engine.feedLater(this, this.#incoming.group);
     } else if (result !== -ECANCELED && result !== -EINTR) {
       this.#lastResult = result;
       // What arrived in the same turn is to be passed on before somebody answers the end with a reset.
       if (this.#heardIn === engine.turn) engine.reportAfterwards(this);
       else this.#onLast();
     }
+  }
+
+  /** There are buffers again. Called by the engine. */
+  fed(): void {
+    this.#hungry = false;
+    if (!this.closed) this.#touch();
   }
 
   /** The peer has ended its side, or the connection. */

@@ -29,6 +29,12 @@ export interface Party {
   report(): void;
 }
 
+/** Whatever has found no buffer to receive into. */
+export interface Hungry {
+  /** There are some. Called once per `Engine.feedLater`. */
+  fed(): void;
+}
+
 /** The timing wheel of an engine: whoever arms a timer sees the time of this turn, and the engine wakes up for it. */
 class EngineWheel extends TimerWheel {
   readonly #engine: Engine;
@@ -97,8 +103,8 @@ export class Engine implements Target {
   #flushes: Party[] = [];
   /** Whose entries have to wait until those of this turn have completed. */
   #flushesNext: Party[] = [];
-  /** Receives that found no buffer, and are made again when there are some. */
-  #starved: Party[] = [];
+  /** Who has found no buffer of each group, the longest first. */
+  readonly #hungry: ReadonlyMap<BufferGroup, Hungry[]>;
 
   /** @throws Error that says what is missing: koffi, the kernel's io_uring, or a part of Node.js */
   constructor(ledger: Ledger) {
@@ -106,10 +112,19 @@ export class Engine implements Target {
     this.ledger = ledger;
     this.#node = new NodeLoop(this.libc);
     this.ring = new Ring(this.libc, ledger);
-    this.small = new BufferGroup(this.libc, ledger, this.ring, SMALL);
-    this.large = new BufferGroup(this.libc, ledger, this.ring, LARGE);
-    this.memory = new SendMemory(this.libc, ledger);
-    this.staging = new SendMemory(this.libc, ledger);
+    try {
+      this.small = new BufferGroup(this.libc, ledger, this.ring, SMALL);
+      this.large = new BufferGroup(this.libc, ledger, this.ring, LARGE);
+      this.memory = new SendMemory(this.libc, ledger);
+      this.staging = new SendMemory(this.libc, ledger);
+    } catch (error) {
+      this.ring.close();
+      throw error;
+    }
+    this.#hungry = new Map([
+      [this.small, []],
+      [this.large, []],
+    ]);
     this.timers = new EngineWheel(this, performance.now());
     this.#low = this.slots.add(this);
   }
@@ -181,9 +196,9 @@ export class Engine implements Target {
     this.#flushesNext.push(party);
   }
 
-  /** Calls `flush` when there are buffers again. */
-  flushWhenFed(party: Party): void {
-    this.#starved.push(party);
+  /** Calls `fed` when there are buffers of the group again. */
+  feedLater(party: Hungry, group: BufferGroup): void {
+    this.#hungry.get(group)!.push(party);
   }
 
   /** Node's loop has something to do. */
@@ -244,19 +259,14 @@ export class Engine implements Target {
       // They may have settled what somebody waits for, and that may put off more.
       if (this.#tasks.length + this.#reports.length === 0) runMicrotasks();
     }
-    if (this.#starved.length > 0) this.#feed();
-    if (!this.#closed) this.small.grow();
+    if (!this.#closed) {
+      this.small.grow();
+      for (const [group, hungry] of this.#hungry) if (hungry.length > 0) feed(group, hungry);
+    }
     const flushes = this.#flushes;
     for (const party of this.#flushesNext.splice(0)) flushes.push(party);
     for (let i = 0; i < flushes.length; i++) flushes[i]!.flush();
     flushes.length = 0;
-  }
-
-  #feed(): void {
-    const small = this.small.grow();
-    const large = this.large.grow();
-    if (!small || !large) return;
-    for (const party of this.#starved.splice(0)) this.#flushes.push(party);
   }
 
   /** How long there is nothing to do, in ms. */
@@ -266,8 +276,13 @@ export class Engine implements Target {
     if (node === 0) this.#nodeReady = true;
     const due = this.#tasks.length + this.#reports.length + this.#flushesNext.length > 0;
     if (this.#nodeReady || due || this.ring.ready) return 0;
-    const starved = this.#starved.length > 0 ? RETRY : Infinity;
+    const starved = this.#isAnybodyHungry() ? RETRY : Infinity;
     return Math.max(0, Math.min(node, this.timers.nextDeadline() - this.timers.now, starved));
+  }
+
+  #isAnybodyHungry(): boolean {
+    for (const hungry of this.#hungry.values()) if (hungry.length > 0) return true;
+    return false;
   }
 
   #readClock(): void {
@@ -318,6 +333,12 @@ export class Engine implements Target {
     this.#parkedUntil = undefined;
     this.#scheduled ??= setImmediate(this.#run);
   };
+}
+
+/** Tells as many as there are buffers for. */
+function feed(group: BufferGroup, hungry: Hungry[]): void {
+  group.grow();
+  for (const party of hungry.splice(0, group.free)) party.fed();
 }
 
 /**

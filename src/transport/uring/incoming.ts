@@ -47,6 +47,11 @@ export class Incoming {
     return this.large && !this.#receivesLarge;
   }
 
+  /** The group that the entry under way receives into. */
+  get group(): BufferGroup {
+    return this.#receivesLarge ? this.#large : this.#small;
+  }
+
   /** Whether buffers run short. */
   get scarce(): boolean {
     return this.#small.scarce || this.#large.scarce;
@@ -63,7 +68,7 @@ export class Incoming {
   /** The buffer that a completion brought; null without. */
   bufferOf(flags: number): ReceiveBuffer | null {
     if ((flags & CQE_BUFFER) === 0) return null;
-    return (this.#receivesLarge ? this.#large : this.#small).take(flags >>> 16);
+    return this.group.take(flags >>> 16);
   }
 
   /** Shows the first `length` bytes of a buffer to the connection's handler. */
@@ -87,7 +92,7 @@ export class Incoming {
   }
 
   #sliceOf(buffer: ReceiveBuffer, length: number): Slice {
-    const group = this.#receivesLarge ? this.#large : this.#small;
+    const { group } = this;
     if (this.#receivesLarge) {
       if (length > this.#small.size) this.#others = 0;
       else if (++this.#others >= SMALL_RECEIVES) {

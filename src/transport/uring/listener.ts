@@ -9,7 +9,12 @@ import { ACCEPT, type Target } from "./slots.ts";
 /** How long accepting rests when descriptors or memory have run out, in ms. */
 const REST = 500;
 /** Entries under way for a socket that others accept from too, at the most. */
-const MOST_ACCEPTS = 16;
+const MOST_ACCEPTS = 4;
+/** How often it is looked whether somebody waits whom a worker that is busy was told of, in ms. */
+const LOOK = 100;
+/** Connections that are taken from the queue at such a look, and when the listener closes, at the most. */
+const MOST_LOOKED = 64;
+const MOST_LAST = 2 * 4096;
 /** How long a closing listener goes on accepting from a socket that others hold too, in ms. */
 const PARTING = 100;
 
@@ -17,6 +22,7 @@ const CANCEL = 1;
 
 const REST_TIMER = 0;
 const PARTING_TIMER = 1;
+const LOOK_TIMER = 2;
 
 /** Errors of one connection that is gone before it was accepted (accept(2)): the next may be well. */
 const PASSING: ReadonlySet<string> = new Set([
@@ -54,7 +60,8 @@ export interface ListenerOptions {
  *
  * Where several workers accept from it that would be unjust: the kernel always wakes the one that has waited longest, and
  * one that goes on completing never leaves its place. There each entry is for one connection, after which it queues
- * up behind the others; in a rush there are several.
+ * up behind the others; in a rush there are several. A worker may be woken for a connection and be busy: nobody else is
+ * told of that one, so each looks at the queue from time to time.
  */
 export class UringListener implements Listener, Target, Party, TimerOwner {
   readonly address: SocketAddress;
@@ -65,6 +72,7 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
   readonly #slot: number;
   readonly #restTimer: Timer = new Timer(this, REST_TIMER);
   readonly #partingTimer: Timer = new Timer(this, PARTING_TIMER);
+  readonly #lookTimer: Timer = new Timer(this, LOOK_TIMER);
   #fd: number;
   #dirty = false;
   /** Entries under way. */
@@ -87,7 +95,9 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
     this.#fd = options.fd;
     this.address = options.address;
     this.port = options.address.kind === "tcp" ? options.address.port : 0;
-    this.#slot = this.#home.engine.slots.add(this);
+    const { slots, timers } = this.#home.engine;
+    this.#slot = slots.add(this);
+    if (options.shared) timers.schedule(this.#lookTimer, LOOK);
     this.#touch();
   }
 
@@ -97,6 +107,7 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
   }
 
   pause(): void {
+    if (this.#closed !== null || this.#fd < 0) return;
     this.#paused = true;
     this.#touch();
   }
@@ -140,7 +151,24 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
 
   onTimer(timer: Timer): void {
     if (timer.kind === PARTING_TIMER) this.#leave();
-    else this.#touch();
+    else if (timer.kind === REST_TIMER) this.#touch();
+    else this.#look();
+  }
+
+  #look(): void {
+    this.#home.engine.timers.schedule(this.#lookTimer, LOOK);
+    if (this.#paused || this.#leaving || this.#restTimer.armed) return;
+    this.#takeWaiting(MOST_LOOKED);
+  }
+
+  /** Accepts who is in the queue now. The descriptor does not block: those of Node's never do. */
+  #takeWaiting(most: number): void {
+    const { libc } = this.#home.engine;
+    for (let taken = 0; taken < most && this.#fd >= 0; taken++) {
+      const fd = libc.accept(this.#fd, SOCK_CLOEXEC);
+      if (fd >= 0) this.#accepted(fd);
+      else if (!PASSING.has(errorName(-fd)) && fd !== -EINTR) return;
+    }
   }
 
   /** Makes the entries that are due. Called by the engine. */
@@ -231,12 +259,7 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
   /** Nobody else accepts from it in this turn: who is in the queue now is the last. */
   #emptyQueue(): void {
     if (this.#fd < 0) return;
-    const { libc } = this.#home.engine;
-    for (;;) {
-      const fd = libc.accept(this.#fd, SOCK_CLOEXEC);
-      if (fd >= 0) this.#accepted(fd);
-      else if (!PASSING.has(errorName(-fd)) && fd !== -EINTR) break;
-    }
+    this.#takeWaiting(MOST_LAST);
     this.#closeDescriptor();
     this.#touch();
   }
@@ -245,6 +268,7 @@ export class UringListener implements Listener, Target, Party, TimerOwner {
     const { engine } = this.#home;
     engine.timers.cancel(this.#restTimer);
     engine.timers.cancel(this.#partingTimer);
+    engine.timers.cancel(this.#lookTimer);
     engine.ledger.closing(this.#fd);
     engine.libc.close(this.#fd);
     this.#fd = -1;
