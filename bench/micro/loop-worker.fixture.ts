@@ -1,6 +1,7 @@
 /** The thread that `loop.ts` measures: waits in a ring, echoes what connections send, and answers questions. */
 
 import { parentPort, workerData } from "node:worker_threads";
+import { ECHO } from "#transport/echo.fixture.ts";
 import { Timer } from "#core/time/timers.ts";
 import { Engine } from "#transport/uring/engine.ts";
 import { Ledger } from "#transport/uring/ledger.ts";
@@ -13,18 +14,7 @@ const engine = new Engine(new Ledger(workerData as SharedArrayBuffer, 0));
 const transport = createUringTransport({ engine });
 const listener = await transport.listen(
   { kind: "address", address: { kind: "tcp", host: "127.0.0.1", port: 0 } },
-  {
-    onConnection(connection) {
-      connection.handler = {
-        onConnect: () => undefined,
-        onData: (_, slice) => void connection.write([slice.part(0, slice.length)]),
-        onEnd: () => connection.end(),
-        onWritable: () => undefined,
-        onClose: () => undefined,
-      };
-    },
-    onAcceptFailure: () => undefined,
-  },
+  ECHO,
 );
 
 parentPort?.on("message", (what: string) => {

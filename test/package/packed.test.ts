@@ -6,7 +6,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -16,6 +24,8 @@ import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { foreseeable } from "#transport/uring/unavailable.ts";
+import { unless } from "../harness/requires.ts";
 
 const root = join(import.meta.dirname, "../..");
 const npm = process.platform === "win32" ? "npm.cmd" : "npm";
@@ -31,6 +41,7 @@ const environment = {
     ),
   ),
   PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+  SLUICE_TRANSPORT: "auto",
 };
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-packed-"));
@@ -180,6 +191,32 @@ describe("the packed package", { timeout: 240_000 }, () => {
       assert.equal(await proxy.stop(), 0, proxy.log());
     }
   });
+
+  test(
+    "moves bytes with Node's sockets without the optional package, and with io_uring with it",
+    { skip: unless(foreseeable() === null, "needs io_uring") },
+    async () => {
+      const transportOf = async (): Promise<string> => {
+        const proxy = await start(["--to", backendUrl, "--listen", "127.0.0.1:0"], home);
+        await assertProxies(proxy);
+        assert.equal(await proxy.stop(), 0, proxy.log());
+        return /transport (?:node|uring) [^"]+/u.exec(proxy.log())?.[0] ?? "";
+      };
+      assert.match(
+        await transportOf(),
+        /^transport node .*the optional package koffi is not installed/u,
+      );
+      const modules = join(home, "node_modules");
+      for (const name of ["koffi", "@koromix"]) {
+        cpSync(join(root, "node_modules", name), join(modules, name), { recursive: true });
+      }
+      try {
+        assert.match(await transportOf(), /^transport uring /u);
+      } finally {
+        for (const name of ["koffi", "@koromix"]) rmSync(join(modules, name), { recursive: true });
+      }
+    },
+  );
 
   test("runs two workers on a TypeScript configuration outside of any package", async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), "sluice-config-"));

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { Timer } from "#core/time/timers.ts";
+import { ECHO } from "../echo.fixture.ts";
 import { Engine } from "./engine.ts";
 import { Ledger } from "./ledger.ts";
 import { createUringTransport } from "./transport.ts";
@@ -19,17 +20,11 @@ const address = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
 const listener = await transport.listen(
   { kind: "address", address },
   {
+    ...ECHO,
     onConnection(connection) {
       if (spinsOnConnection) for (;;);
-      connection.handler = {
-        onConnect: () => undefined,
-        onData: (_, slice) => void connection.write([slice.part(0, slice.length)]),
-        onEnd: () => connection.end(),
-        onWritable: () => undefined,
-        onClose: () => undefined,
-      };
+      ECHO.onConnection(connection);
     },
-    onAcceptFailure: () => undefined,
   },
 );
 

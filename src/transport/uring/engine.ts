@@ -76,7 +76,7 @@ export class Engine implements Target {
   readonly slots: Slots = new Slots();
   readonly timers: TimerWheel;
 
-  /** Number of this turn. */
+  /** Number of this turn; comes round after a billion. */
   turn = 0;
 
   readonly #node: NodeLoop;
@@ -224,7 +224,7 @@ export class Engine implements Target {
           this.ring.poll(this.#low, this.slots.tag(this.#low, 0), this.#node.fd, POLLIN);
         }
         this.ring.submit(this.#wait());
-        this.turn++;
+        this.turn = (this.turn + 1) & 0x3fff_ffff;
         this.#readClock();
         this.ring.harvest(this.#complete);
         if (this.timers.nextDeadline() <= this.timers.now) this.timers.advance(this.timers.now);
