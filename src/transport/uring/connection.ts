@@ -9,7 +9,7 @@ import {
 } from "../contract.ts";
 import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from "../endings.ts";
 import { failureOf } from "../failure.ts";
-import type { Engine, Hungry, Party } from "./engine.ts";
+import type { Engine, Hungry, Party, Stuck } from "./engine.ts";
 import { Incoming } from "./incoming.ts";
 import {
   AF_UNIX,
@@ -61,7 +61,7 @@ export interface Home {
  * Sends never wait in the kernel: one that finds no room fails at once, and it is waited for room without holding any
  * memory there. One is under way at a time, so bytes cannot overtake each other.
  */
-export class UringConnection implements Connection, TimerOwner, Target, Party, Hungry {
+export class UringConnection implements Connection, TimerOwner, Target, Party, Hungry, Stuck {
   handler: ConnectionHandler = NO_HANDLER;
   remoteAddress = "";
   remotePort = 0;
@@ -357,6 +357,8 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
       } else {
         this.#heardIn = this.#home.engine.turn;
         this.#incoming.deliver(this, buffer!, result);
+        // Much is coming: the entry under way is to be made anew for large buffers.
+        if (this.#incoming.inWrongMode) this.#touch();
       }
       return;
     }
@@ -414,6 +416,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
       this.#outgoing.settle(0);
       // It may take long: what it waits for must not keep memory that others could use.
       this.#outgoing.moveToHeap(this.#incoming.scarce);
+      this.#home.engine.stuck.add(this);
       this.#touch();
       return;
     }
@@ -431,7 +434,13 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
     }
   }
 
+  /** Buffers run short: what waits here keeps none. Called by the engine. */
+  relieve(): void {
+    this.#outgoing.moveToHeap(true);
+  }
+
   #onRoom(): void {
+    this.#home.engine.stuck.delete(this);
     this.#full = false;
     this.#touch();
   }
@@ -461,10 +470,15 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
     if (!this.#redeliver) return;
     this.#redeliver = false;
     if (this.#deaf) return;
+    const kept = !this.#incoming.empty;
     this.#incoming.deliverKept(this, () => this.#paused || this.closed || this.#deaf);
     if (this.closed || this.#paused || this.#deaf) return;
     this.#touch();
-    if (this.#peerEnded && !this.#endTold) this.#tellEnd();
+    if (!this.#peerEnded || this.#endTold) return;
+    if (!kept) return this.#tellEnd();
+    // As with what has just arrived: it is passed on before somebody answers the end with a reset.
+    this.#redeliver = true;
+    this.#home.engine.reportAfterwards(this);
   }
 
   #reportLater(): void {
@@ -541,6 +555,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
     for (const timer of [this.#connectTimer, this.#lingerTimer, this.#totalTimer]) {
       if (timer !== undefined) engine.timers.cancel(timer);
     }
+    if (this.#full) engine.stuck.delete(this);
     this.#incoming.release();
     // While a send is under way its memory is the kernel's; it comes back in this turn.
     if (!this.#operations.has(SEND)) this.#outgoing.release();

@@ -35,6 +35,12 @@ export interface Hungry {
   fed(): void;
 }
 
+/** Whatever waits for a peer that takes nothing. */
+export interface Stuck {
+  /** Lets go of buffers that others could receive into. Called when they run short. */
+  relieve(): void;
+}
+
 /** The timing wheel of an engine: whoever arms a timer sees the time of this turn, and the engine wakes up for it. */
 class EngineWheel extends TimerWheel {
   readonly #engine: Engine;
@@ -76,6 +82,8 @@ export class Engine implements Target {
   readonly slots: Slots = new Slots();
   readonly timers: TimerWheel;
 
+  /** Who may hold buffers for a peer that takes nothing. */
+  readonly stuck: Set<Stuck> = new Set();
   /** Number of this turn; comes round after a billion. */
   turn = 0;
 
@@ -261,6 +269,7 @@ export class Engine implements Target {
     }
     if (!this.#closed) {
       this.small.grow();
+      if (this.stuck.size > 0 && (this.small.scarce || this.large.scarce)) this.#relieve();
       for (const [group, hungry] of this.#hungry) if (hungry.length > 0) feed(group, hungry);
     }
     const flushes = this.#flushes;
@@ -278,6 +287,12 @@ export class Engine implements Target {
     if (this.#nodeReady || due || this.ring.ready) return 0;
     const starved = this.#isAnybodyHungry() ? RETRY : Infinity;
     return Math.max(0, Math.min(node, this.timers.nextDeadline() - this.timers.now, starved));
+  }
+
+  /** Each of them lets go once: what comes behind is copied to the heap while buffers are scarce. */
+  #relieve(): void {
+    for (const party of this.stuck) party.relieve();
+    this.stuck.clear();
   }
 
   #isAnybodyHungry(): boolean {
