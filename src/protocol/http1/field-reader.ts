@@ -7,14 +7,16 @@
  * so the inner loops need no bound of their own.
  */
 
-import { FIELD_VALUE_CHARS, TOKEN_CHARS } from "#core/http/chars.ts";
+import { TOKEN_CHARS } from "#core/http/chars.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { headerId } from "#core/http/header-names.ts";
 import { FRESH_ARENA, KEPT_ARENA } from "./limits.ts";
+import { MATCH_WINDOW, MATCHED_IDS, MATCHED_LENGTHS, matchName } from "./name-matcher.ts";
 
 // The engine takes a constant of the module itself for one, an imported one not.
 const IS_TOKEN = TOKEN_CHARS;
-const IS_VALUE = FIELD_VALUE_CHARS;
+const NAME_IDS = MATCHED_IDS;
+const NAME_LENGTHS = MATCHED_LENGTHS;
 
 const HTAB = 0x09;
 const LF = 0x0a;
@@ -31,12 +33,16 @@ export const MALFORMED = -3;
 /** More bytes or fields than the section may have. */
 export const TOO_LARGE = -4;
 
-const NO_WORDS: Int32Array = new Int32Array(0);
+const NO_BYTES: DataView = new DataView(new ArrayBuffer(0));
 
-/** Is one of the four bytes below 0x20, or 0x7f? Exact, whatever the order of bytes. */
-function hasControl(word: number): boolean {
-  const del = word ^ 0x7f7f7f7f;
-  return ((((word - 0x20202020) & ~word) | ((del - 0x01010101) & ~del)) & 0x80808080) !== 0;
+/** The high bit of each of the four bytes that is below 0x20, or 0x7f. */
+function controls(word: number): number {
+  const rotated = ((word & 0x7f7f7f7f) + 0x01010101) & 0x7f7f7f7f;
+  return ~((rotated + 0x5f5f5f5f) | word) & 0x80808080;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === SP || byte === HTAB;
 }
 
 /** Reads the fields of one section after the other into one list. */
@@ -52,8 +58,8 @@ export class FieldReader {
   #colon = -1;
   #surplus = 0;
   /** The arena by words, and which arena that is. */
-  #words: Int32Array = NO_WORDS;
-  #wordsOf: Uint8Array | null = null;
+  #view: DataView = NO_BYTES;
+  #viewOf: Uint8Array | null = null;
 
   constructor(list: HeaderList, maxBytes: number, maxFields: number) {
     this.#list = list;
@@ -76,9 +82,9 @@ export class FieldReader {
   take(source: Uint8Array, start: number, end: number): number {
     const list = this.#list;
     let at = list.used;
-    if (at + 1 >= list.bytes.length) list.reserve(2);
+    if (at + MATCH_WINDOW >= list.bytes.length) list.reserve(MATCH_WINDOW + 1);
     const arena = list.bytes;
-    const count = Math.min(end - start, arena.length - 1 - at);
+    const count = Math.min(end - start, arena.length - MATCH_WINDOW - at);
     if (count < 32) for (let i = 0; i < count; i++) arena[at++] = source[start + i]!;
     else {
       arena.set(source.subarray(start, start + count), at);
@@ -110,17 +116,27 @@ export class FieldReader {
     if (this.#colon >= 0 || this.scan !== this.#lineStart) return this.readField();
     const list = this.#list;
     const arena = list.bytes;
+    if (this.#viewOf !== arena) this.#adopt(arena);
+    const view = this.#view;
     let start = this.scan;
     for (;;) {
-      let at = start;
-      while (IS_TOKEN[arena[at]!] === 1) at++;
-      const colon = at;
-      if (arena[colon] !== COLON || colon === start) break;
-      at = this.#valueEnd(arena, colon + 1);
-      if (arena[at] !== CR || arena[at + 1] !== LF) break;
-      if (at > this.#maxBytes || list.count === this.#maxFields) break;
-      const id = this.#append(arena, start, colon, at);
-      start = at + 2;
+      const matched = matchName(view, start);
+      let colon = start + NAME_LENGTHS[matched]!;
+      let id = NAME_IDS[matched]!;
+      if (matched === 0) {
+        while (IS_TOKEN[arena[colon]!] === 1) colon++;
+        if (arena[colon] !== COLON || colon === start) break;
+        id = headerId(arena, start, colon);
+      }
+      let valueStart = colon + 1;
+      while (arena[valueStart] === SP || arena[valueStart] === HTAB) valueStart++;
+      const lineEnd = this.#valueEnd(view, valueStart);
+      if (arena[lineEnd] !== CR || arena[lineEnd + 1] !== LF) break;
+      if (lineEnd > this.#maxBytes || list.count === this.#maxFields) break;
+      let valueEnd = lineEnd;
+      while (valueEnd > valueStart && isBlank(arena[valueEnd - 1])) valueEnd--;
+      list.addEntry(id, start, colon, valueStart, valueEnd);
+      start = lineEnd + 2;
       if (examined[id] === 1) {
         this.scan = this.#lineStart = start;
         return list.count - 1;
@@ -154,7 +170,8 @@ export class FieldReader {
       }
       this.#colon = at++;
     }
-    at = this.#valueEnd(arena, at);
+    if (this.#viewOf !== arena) this.#adopt(arena);
+    at = this.#valueEnd(this.#view, at);
     this.scan = at;
     if (at > this.#maxBytes) return TOO_LARGE;
     if (at === limit) return INCOMPLETE;
@@ -170,26 +187,25 @@ export class FieldReader {
     return this.#addField(at);
   }
 
-  /** The first byte at or behind `at` that a value may not hold; the NUL behind the section at the latest. */
-  #valueEnd(arena: Uint8Array, from: number): number {
-    if (this.#wordsOf !== arena) this.#adopt(arena);
-    const words = this.#words;
+  /** The first byte at or behind `from` that a value may not hold; the NUL behind the section at the latest. */
+  #valueEnd(view: DataView, from: number): number {
     let at = from;
     for (;;) {
-      const boundary = (at + 3) & ~3;
-      for (; at < boundary; at++) if (IS_VALUE[arena[at]!] !== 1) return at;
-      // Four bytes at a time, as long as none of them is a control character or DEL.
-      let word = at >> 2;
-      while (!hasControl(words[word]!)) word++;
-      at = word << 2;
-      // One of these ends the value, unless what was found is a HTAB.
-      for (const end = at + 4; at < end; at++) if (IS_VALUE[arena[at]!] !== 1) return at;
+      let found = controls(view.getInt32(at, true));
+      while (found === 0) {
+        at += 4;
+        found = controls(view.getInt32(at, true));
+      }
+      // The lowest bit is of the first byte.
+      at += (31 - Math.clz32(found & -found)) >> 3;
+      if (view.getUint8(at) !== HTAB) return at;
+      at++;
     }
   }
 
   #adopt(arena: Uint8Array): void {
-    this.#wordsOf = arena;
-    this.#words = new Int32Array(arena.buffer, arena.byteOffset, arena.length >> 2);
+    this.#viewOf = arena;
+    this.#view = new DataView(arena.buffer, arena.byteOffset, arena.length);
   }
 
   #addField(lineEnd: number): number {
@@ -201,18 +217,15 @@ export class FieldReader {
     return list.count - 1;
   }
 
-  /** Makes the entry of a line; returns the id of its name. */
-  #append(arena: Uint8Array, nameStart: number, nameEnd: number, lineEnd: number): number {
+  /** Makes the entry of a line. */
+  #append(arena: Uint8Array, nameStart: number, nameEnd: number, lineEnd: number): void {
     let valueStart = nameEnd + 1;
     let valueEnd = lineEnd;
     // The first loop ends at the CR at the latest; the second has a first byte of the value to stop at.
-    while (arena[valueStart] === SP || arena[valueStart] === HTAB) valueStart++;
-    while (valueEnd > valueStart && (arena[valueEnd - 1] === SP || arena[valueEnd - 1] === HTAB)) {
-      valueEnd--;
-    }
+    while (isBlank(arena[valueStart])) valueStart++;
+    while (valueEnd > valueStart && isBlank(arena[valueEnd - 1])) valueEnd--;
     const id = headerId(arena, nameStart, nameEnd);
     this.#list.addEntry(id, nameStart, nameEnd, valueStart, valueEnd);
-    return id;
   }
 
   #endSection(at: number, limit: number): number {
