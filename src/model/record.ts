@@ -4,6 +4,7 @@
  */
 
 import type { FailureCode } from "#core/errors.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
 
 /** Monotonic milliseconds where not said otherwise; -1: it did not happen. */
 export interface ExchangeRecord {
@@ -25,6 +26,8 @@ export interface ExchangeRecord {
   /** Bytes of the bodies. */
   readonly requestBytes: number;
   readonly responseBytes: number;
+  /** The request's fields, which `userAgent` and `referer` are of; null: there are these texts alone. */
+  readonly fields: HeaderList | null;
   readonly userAgent: string;
   readonly referer: string;
   /** "" if no route was found. */

@@ -4,6 +4,7 @@ import { Timer, type TimerOwner, type Timers } from "#core/time/timers.ts";
 import type { ExchangeRecord } from "#model/record.ts";
 import type { LogData } from "#model/snapshot.ts";
 import { combinedLines } from "./access/combined.ts";
+import { JsonLines } from "./access/json-lines.ts";
 import { jsonLine } from "./access/json.ts";
 import { prettyLines } from "./access/pretty.ts";
 
@@ -34,6 +35,8 @@ export class AccessLog implements TimerOwner {
   #format: LogData["access"] = "off";
   #line: ((record: ExchangeRecord) => string) | null = null;
   #lines = "";
+  /** Lines behind those of `#lines`. */
+  readonly #jsonLines: JsonLines = new JsonLines();
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
@@ -50,18 +53,28 @@ export class AccessLog implements TimerOwner {
   /** Logs an exchange that has ended. */
   write(record: ExchangeRecord): void {
     if (this.#line === null) return;
-    if (this.#lines === "") this.#options.timers.schedule(this.#timer, DELAY);
-    this.#lines += this.#line(record);
-    if (this.#lines.length >= BATCH) this.flush();
+    if (this.#length() === 0) this.#options.timers.schedule(this.#timer, DELAY);
+    if (this.#format !== "json" || !this.#jsonLines.add(record)) {
+      this.#lines = this.#collected() + this.#line(record);
+    }
+    if (this.#length() >= BATCH) this.flush();
   }
 
   /** Hands on what has been collected. To be called before the worker ends. */
   flush(): void {
-    if (this.#lines === "") return;
-    const lines = this.#lines;
+    if (this.#length() === 0) return;
+    const lines = this.#collected();
     this.#lines = "";
     this.#options.timers.cancel(this.#timer);
     this.#options.port.write(lines);
+  }
+
+  #length(): number {
+    return this.#lines.length + this.#jsonLines.length;
+  }
+
+  #collected(): string {
+    return this.#jsonLines.length === 0 ? this.#lines : this.#lines + this.#jsonLines.take();
   }
 
   onTimer(): void {

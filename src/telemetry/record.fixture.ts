@@ -14,6 +14,7 @@ const PLAIN: ExchangeRecord = {
   status: 200,
   requestBytes: 0,
   responseBytes: 5120,
+  fields: null,
   userAgent: "curl/8.5.0",
   referer: "",
   route: "example.com/*",

@@ -186,6 +186,7 @@ function copyOf(record: ExchangeRecord): ExchangeRecord {
     status: record.status,
     requestBytes: record.requestBytes,
     responseBytes: record.responseBytes,
+    fields: null,
     userAgent: record.userAgent,
     referer: record.referer,
     route: record.route,

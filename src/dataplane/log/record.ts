@@ -61,6 +61,9 @@ export class RecordView implements ExchangeRecord {
   get responseBytes(): number {
     return this.#of.responseBytes;
   }
+  get fields(): HeaderList {
+    return this.#of.request.headers;
+  }
   get userAgent(): string {
     return text(this.#of.request.headers, HEADER["user-agent"]);
   }
