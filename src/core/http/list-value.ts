@@ -12,6 +12,9 @@
 
 import { LOWER_CASE } from "./header-names.ts";
 
+// The engine takes a constant of the module itself for one, an imported one not.
+const LOWER = LOWER_CASE;
+
 const HTAB = 0x09;
 const SP = 0x20;
 const COMMA = 0x2c;
@@ -48,7 +51,7 @@ export function spellsIgnoringCase(
   const length = end - start;
   if (length !== lowerCase.length) return false;
   for (let i = 0; i < length; i++) {
-    if (LOWER_CASE[bytes[start + i]!] !== lowerCase.charCodeAt(i)) return false;
+    if (LOWER[bytes[start + i]!] !== lowerCase.charCodeAt(i)) return false;
   }
   return true;
 }

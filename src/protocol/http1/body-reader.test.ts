@@ -187,3 +187,29 @@ describe("the reader by itself", () => {
     assert.equal(body.detail, "malformed chunk size");
   });
 });
+
+test("a reader knows nothing of the body before, however that was framed and how far it was read", () => {
+  const chunked = [
+    "0\r\n\r\n",
+    "0\r\nX: y\r\n\r\n",
+    "1\r\na\r\n0\r\nX: y",
+    "0\r\n\r",
+    "0\r\nX",
+    "",
+  ];
+  for (const first of chunked) {
+    for (const between of ["none", "length", "close", "chunked"] as const) {
+      const reader = new BodyReader();
+      reader.begin("chunked", 0);
+      const bytes = Buffer.from(first);
+      let event = reader.next(bytes, 0, bytes.length);
+      while (event === DATA) event = reader.next(bytes, reader.position, bytes.length);
+      reader.begin(between, 0);
+      assert.equal(reader.trailers.count, 0);
+      reader.begin("chunked", 0);
+      const again = Buffer.from("0\r\nA: b\r\n\r\n");
+      assert.equal(reader.next(again, 0, again.length), END);
+      assert.deepEqual([...reader.trailers], [["A", "b"]]);
+    }
+  }
+});

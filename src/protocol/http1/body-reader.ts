@@ -61,6 +61,8 @@ export class BodyReader {
   /** After FAULT: what is wrong, for the log. */
   detail = "";
   readonly #fields: FieldReader = new FieldReader(this.trailers, MAX_TRAILERS, MAX_TRAILER_FIELDS);
+  /** The body before was in chunks: what was read behind them has to be forgotten. */
+  #mayHaveTrailers = false;
   #state: State = ENDED;
   /** Bytes of the body or of the chunk that have not come yet; while a size is read, the size. */
   #remaining = 0;
@@ -70,7 +72,8 @@ export class BodyReader {
 
   /** Starts a body. `length` is looked at for framing "length" only. */
   begin(framing: BodyFraming, length: number): void {
-    this.#fields.reset();
+    if (this.#mayHaveTrailers || this.trailers.count > 0) this.#fields.reset();
+    this.#mayHaveTrailers = framing === "chunked";
     this.#remaining = 0;
     switch (framing) {
       case "none":

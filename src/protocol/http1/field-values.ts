@@ -36,8 +36,15 @@ export function readConnectionOptions(fields: HeaderList): number {
   let options = 0;
   for (let i = fields.indexOf(HEADER.connection); i >= 0;) {
     const bytes = fields.bytes;
+    const start = fields.valueStartAt(i);
     const end = fields.valueEndAt(i);
-    for (let at = memberStart(bytes, fields.valueStartAt(i), end); at < end;) {
+    // Fast path: "keep-alive" alone, what nearly all peers say.
+    const alone = spellsIgnoringCase(bytes, start, end, "keep-alive");
+    if (alone) {
+      if (++options > MAX_CONNECTION_OPTIONS) return -1;
+      flags |= OPTION_KEEP_ALIVE;
+    }
+    for (let at = alone ? end : memberStart(bytes, start, end); at < end;) {
       if (++options > MAX_CONNECTION_OPTIONS) return -1;
       const stop = memberStop(bytes, at, end);
       flags |= optionFlag(bytes, at, trimmedEnd(bytes, at, stop));

@@ -7,6 +7,10 @@ import type { FailureCode } from "#core/errors.ts";
 import { MAX_REQUEST_LINE } from "./limits.ts";
 import { readVersion, VERSION_MALFORMED, VERSION_UNKNOWN } from "./version.ts";
 
+// The engine takes a constant of the module itself for one, an imported one not.
+const IS_TOKEN = TOKEN_CHARS;
+const IS_TARGET = TARGET_CHARS;
+
 const LF = 0x0a;
 const CR = 0x0d;
 const SP = 0x20;
@@ -47,14 +51,14 @@ export class RequestLine {
   read(arena: Uint8Array, limit: number): LineAnswer {
     let at = this.#scan;
     if (this.#methodEnd < 0) {
-      while (TOKEN_CHARS[arena[at]!] === 1) at++;
+      while (IS_TOKEN[arena[at]!] === 1) at++;
       this.#scan = at;
       if (at >= limit || at > MAX_REQUEST_LINE) return this.#pause(at);
       if (at === 0 || arena[at] !== SP) return this.#refuse("malformed method");
       this.#methodEnd = at++;
     }
     if (this.#targetEnd < 0) {
-      while (TARGET_CHARS[arena[at]!] === 1) at++;
+      while (IS_TARGET[arena[at]!] === 1) at++;
       this.#scan = at;
       if (at >= limit || at > MAX_REQUEST_LINE) return this.#pause(at);
       const byte = arena[at]!;
@@ -66,7 +70,7 @@ export class RequestLine {
       if (at === this.#methodEnd + 1) return this.#refuse("empty target");
       this.#targetEnd = at++;
     }
-    while (TARGET_CHARS[arena[at]!] === 1) at++;
+    while (IS_TARGET[arena[at]!] === 1) at++;
     this.#scan = at;
     if (at >= limit || at > MAX_REQUEST_LINE) return this.#pause(at);
     if (arena[at] !== CR) return this.#refuse("malformed version");

@@ -13,6 +13,9 @@ import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 /** What is said of the connection in a head. */
 export type ConnectionChoice = "keep-alive" | "close" | "upgrade";
 
+// The engine takes a constant of the module itself for one, an imported one not.
+const IS_TARGET = TARGET_CHARS;
+
 const LF = 0x0a;
 const CR = 0x0d;
 const SP = 0x20;
@@ -198,7 +201,7 @@ function writeVisible(writer: ByteWriter, text: string, what: string): void {
   let at = writer.end;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (TARGET_CHARS[code] !== 1) {
+    if (IS_TARGET[code] !== 1) {
       throw new TypeError(`${what} ${JSON.stringify(text)} cannot be written in a request`);
     }
     bytes[at++] = code;
