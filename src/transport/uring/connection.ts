@@ -170,6 +170,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
       throw new Error("write after end, close or lingerClose");
     }
     for (let i = 0; i < slices.length; i++) this.#outgoing.push(slices[i]!);
+    if (this.#full) this.#home.engine.stuck.add(this);
     this.#touch();
     if (this.#outgoing.size <= HIGH_MARK) return true;
     this.#blocked = true;
