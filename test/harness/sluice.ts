@@ -9,7 +9,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
+
+/** What it never outlives: a test, or something else with an end. */
+export interface Lifetime {
+  after(end: () => Promise<void>): void;
+}
 
 const BIN = join(import.meta.dirname, "../../bin/sluice");
 const LISTENING = /listening on (https?:\/\/[^\s"]+)/g;
@@ -58,7 +62,7 @@ export interface Sluice {
 }
 
 /** Starts it and waits until it listens. It never outlives the test. */
-export async function startSluice(t: TestContext, options: SluiceOptions): Promise<Sluice> {
+export async function startSluice(t: Lifetime, options: SluiceOptions): Promise<Sluice> {
   const { child, directory, output, ended } = launch(t, options);
 
   const gone = ended.then(([code]) => {
@@ -88,7 +92,7 @@ export async function startSluice(t: TestContext, options: SluiceOptions): Promi
 }
 
 /** Runs a command that ends by itself: `check`, `explain`, or `run` with something that keeps it from starting. */
-export async function runSluice(t: TestContext, options: SluiceOptions): Promise<Finished> {
+export async function runSluice(t: Lifetime, options: SluiceOptions): Promise<Finished> {
   const { output, ended } = launch(t, options);
   const [code] = await ended;
   return { code, stdout: output.stdout, stderr: output.stderr };
@@ -102,7 +106,7 @@ interface Launched {
   readonly ended: Promise<[code: number | null, signal: string | null]>;
 }
 
-function launch(t: TestContext, options: SluiceOptions): Launched {
+function launch(t: Lifetime, options: SluiceOptions): Launched {
   const directory = mkdtempSync(join(tmpdir(), "sluice-run-"));
   for (const [name, text] of Object.entries(options.files ?? {})) {
     writeFileSync(join(directory, name), text);
