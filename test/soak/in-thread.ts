@@ -1,5 +1,5 @@
 /**
- * `npm run soak`: many requests with random aborts on both sides of a real data plane, then a look at what is left.
+ * `npm run soak:thread`: many requests with random aborts on both sides of a data plane in this thread, then a look at what is left.
  * Passes when no socket, exchange or buffer is left and memory did not grow: after a collection, the median of the last
  * third of the samples lies within 5 % of the first third's.
  *
@@ -17,7 +17,7 @@ const random = new Xorshift(Number(process.env["SOAK_SEED"] ?? 1));
 const SAMPLES = 60;
 
 const { gc } = globalThis;
-if (gc === undefined) throw new Error("run it with --expose-gc, as `npm run soak` does");
+if (gc === undefined) throw new Error("run it with --expose-gc, as `npm run soak:thread` does");
 
 const chance = (share: number): boolean => random.next() < share;
 

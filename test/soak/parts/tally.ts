@@ -22,7 +22,8 @@ export class Tally {
   }
 
   fail(what: string): void {
-    if (this.failures.length < 50) this.failures.push(what);
+    if (this.failures.length >= 50) return;
+    this.failures.push(`${new Date().toISOString().slice(11, 23)} ${what}`);
   }
 
   toString(): string {
