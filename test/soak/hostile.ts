@@ -236,8 +236,7 @@ async function crowd(proxy: Proxy, tell: Tell): Promise<void> {
   const late = tally.refused - watchersBefore;
   describe(look);
   const refused = look.metrics.sum("sluice_connections_refused_total") - before;
-  const told =
-    outcome.refused + (outcome.failed["ECONNRESET"] ?? 0) + tally.refused - watchersBefore;
+  const told = outcome.refused + (outcome.failed["ECONNRESET"] ?? 0);
   // Of the watchers some may hold a connection, and some be told after this look.
   if (outcome.held > LIMIT || outcome.held < LIMIT - WATCHERS) {
     problems.push(`a crowd: ${outcome.held} connections are held, with a limit of ${LIMIT}`);
