@@ -1,13 +1,13 @@
 /** What a worker that is busy does to connections that others could serve. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import { startBackend } from "../../harness/app.ts";
 import { startSluice } from "../../harness/sluice.ts";
-import { ask, workerConfig } from "./facts.ts";
+import { ask, until, workerConfig } from "./facts.ts";
 
 test("a worker that is busy keeps nobody from being served by another", async (t) => {
   const port = await startBackend(t, (_, outgoing) => outgoing.end("ok"));
@@ -21,18 +21,25 @@ test("a worker that is busy keeps nobody from being served by another", async (t
     {},
     // Busy, and never back in its loop, until the file is there.
     `onRequestHead({ request }) {
-       if (request.path === "/busy") while (!existsSync("enough"));
+       if (request.path === "/busy") {
+         writeFileSync("busy", "");
+         while (!existsSync("enough"));
+       }
        return CONTINUE;
      },`,
   );
   const sluice = await startSluice(t, {
-    files: { "sluice.config.ts": `import { existsSync } from "node:fs";\n${config}` },
+    files: {
+      "sluice.config.ts": `import { existsSync, writeFileSync } from "node:fs";\n${config}`,
+    },
   });
   let done = false;
   const busy = ask(`${sluice.url}/busy`).then((answer) => {
     done = true;
     return answer;
   });
+  // Whoever is accepted before is that worker's.
+  await until(() => existsSync(join(sluice.directory, "busy")));
   const workers = new Set<unknown>();
   for (let i = 0; i < 12; i++) {
     const { status, headers } = await ask(`${sluice.url}/${i}`);
