@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { memory } from "../measure/process.ts";
 import { ours, type Scenario, subjects } from "./scenario.ts";
 
-const SETTLE = 500;
+const SETTLE = 4000;
 const MANY = 3;
 
 /** Proxies whose number of workers can be chosen. */

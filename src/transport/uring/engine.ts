@@ -14,7 +14,7 @@ import { Slots, type Target, operationOf } from "./slots.ts";
 /** Small buffers, which idle connections and heads are received into: 2 MiB to begin with, 32 MiB at the most. */
 const SMALL = { id: 0, size: 8 * 1024, most: 4096, step: 256 } as const;
 /** Large ones, for connections that send much: none to begin with, 64 MiB at the most. */
-const LARGE = { id: 1, size: 64 * 1024, most: 1024, step: 32 } as const;
+const LARGE = { id: 1, size: 256 * 1024, most: 256, step: 8 } as const;
 
 /** How soon it is looked again for memory that was not to be had, in ms. */
 const RETRY = 10;

@@ -3,7 +3,7 @@ import type { Completions, DescriptorLedger } from "./native/ring.ts";
 /** Descriptors below this number are written down, which is as many as a process may have by default at the most. */
 const MOST_DESCRIPTORS = 1 << 20;
 /** Mappings at the most; there are as many as a worker's buffers can grow, and some. */
-const MOST_MAPPINGS = 256;
+const MOST_MAPPINGS = 512;
 /** Numbers of a mapping, and of the place where completions arrive. */
 const MAPPING = 2;
 const PLACE = 6;
@@ -33,7 +33,7 @@ export class Ledger implements DescriptorLedger {
     this.#place = numbers.subarray(MAPPING * MOST_MAPPINGS);
   }
 
-  /** Bytes for so many workers: 132 KiB each. Pages that are never touched cost nothing. */
+  /** Bytes for so many workers: 136 KiB each. Pages that are never touched cost nothing. */
   static byteLength(workers: number): number {
     return workers * BYTES;
   }
