@@ -1,6 +1,6 @@
 /**
- * What the engine asks of whatever moves its bytes. `transport/node` and the in-memory transport of the
- * tests implement it, and one suite of tests holds for all (`contract.suite.ts`).
+ * What the engine asks of whatever moves its bytes. `transport/uring`, `transport/node` and the in-memory
+ * transport of the tests implement it, and one suite of tests holds for all (`contract.suite.ts`).
  *
  * Everything happens on one thread, in calls: the transport calls a handler, the handler calls back into
  * the transport, nothing is a promise. **No handler is called from inside a call that its owner made**:

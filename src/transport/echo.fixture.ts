@@ -1,14 +1,13 @@
 import type { Acceptor } from "./contract.ts";
+import { QUIET } from "./quiet.fixture.ts";
 
 /** Sends back whatever connections send, and ends when they do. */
 export const ECHO: Acceptor = {
   onConnection(connection) {
     connection.handler = {
-      onConnect: () => undefined,
+      ...QUIET,
       onData: (_, slice) => void connection.write([slice.part(0, slice.length)]),
       onEnd: () => connection.end(),
-      onWritable: () => undefined,
-      onClose: () => undefined,
     };
   },
   onAcceptFailure: () => undefined,

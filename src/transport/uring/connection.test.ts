@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import type { Connection, ConnectionHandler, SocketAddress, Transport } from "../contract.ts";
+import type { Connection, SocketAddress, Transport } from "../contract.ts";
+import { QUIET } from "../quiet.fixture.ts";
 import { Engine } from "./engine.ts";
 import { Ledger } from "./ledger.ts";
 import { AF_INET, AF_UNIX, SHUT_WR, SOCK_STREAM, SOL_SOCKET, SO_LINGER } from "./native/layout.ts";
@@ -16,14 +17,6 @@ import { foreseeable } from "./unavailable.ts";
 const skip = foreseeable() === null ? false : "needs io_uring";
 
 const nothing = (): void => undefined;
-const QUIET: ConnectionHandler = {
-  onConnect: nothing,
-  onData: nothing,
-  onEnd: nothing,
-  onWritable: nothing,
-  onClose: nothing,
-};
-
 describe("a connection over io_uring", { skip }, () => {
   let engine: Engine;
   let transport: Transport;

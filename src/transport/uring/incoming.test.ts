@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Slice, sliceOf } from "#core/bytes/slice.ts";
-import type { Connection, ConnectionHandler, Transport } from "../contract.ts";
+import type { Connection, Transport } from "../contract.ts";
+import { QUIET } from "../quiet.fixture.ts";
 import { Engine } from "./engine.ts";
 import { Ledger } from "./ledger.ts";
 import { Pinned } from "./native/pinned.ts";
@@ -11,14 +12,6 @@ import { foreseeable } from "./unavailable.ts";
 const skip = foreseeable() === null ? false : "needs io_uring";
 
 const nothing = (): void => undefined;
-const QUIET: ConnectionHandler = {
-  onConnect: nothing,
-  onData: nothing,
-  onEnd: nothing,
-  onWritable: nothing,
-  onClose: nothing,
-};
-
 /** More than all large buffers together. */
 const SIZE = 80 * 1024 * 1024;
 
