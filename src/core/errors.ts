@@ -39,6 +39,8 @@ export type FailureCode =
   | "version_not_supported"
   | "coding_not_supported"
   | "upgrade_invalid"
+  | "misdirected"
+  | "plain_http"
   | "client_gone"
   | "client_stalled"
   | "connection_limit"
@@ -56,6 +58,8 @@ export type FailureCode =
   | "connect_unreachable"
   | "connect_timeout"
   | "connect_failed"
+  | "upstream_tls_failed"
+  | "upstream_certificate"
   | "descriptors_exhausted"
   | "upstream_closed_reused"
   | "upstream_closed"
@@ -181,6 +185,20 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "http_request_error",
     "A WebSocket upgrade must be a GET without a body.",
   ),
+  misdirected: row(
+    421,
+    "downstream",
+    "info",
+    "http_request_error",
+    "This connection was secured for another name, with other rules: open a new one for this host.",
+  ),
+  plain_http: row(
+    400,
+    "downstream",
+    "info",
+    "http_request_error",
+    "This port speaks TLS: use https://.",
+  ),
   client_gone: row(
     499,
     "downstream",
@@ -303,6 +321,20 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "error",
     "connection_terminated",
     "The connection to the backend failed before it was up.",
+  ),
+  upstream_tls_failed: row(
+    502,
+    "upstream",
+    "error",
+    "tls_protocol_error",
+    "The backend and the proxy did not agree on TLS: does its port speak TLS, of version 1.2 or later, and does it want a client certificate?",
+  ),
+  upstream_certificate: row(
+    502,
+    "upstream",
+    "error",
+    "tls_certificate_error",
+    "The backend's certificate does not verify: name its issuer with `tls.ca`, its name with `tls.serverName`, or have it renewed.",
   ),
   descriptors_exhausted: row(
     503,

@@ -9,6 +9,7 @@
 
 import type { Slice } from "#core/bytes/slice.ts";
 import type { TimerWheel } from "#core/time/wheel.ts";
+import type { Security, Tls } from "./tls.ts";
 
 /** Where to connect to or listen at: a numeric address, or a unix socket. Names are resolved before. */
 export type SocketAddress =
@@ -27,6 +28,8 @@ export type TransportFailureCode =
   | "reset"
   /** The process or the system is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM). */
   | "exhausted"
+  /** The handshake or a record was at fault, ours or the peer's; `detail` is the name of the reason. */
+  | "tls"
   /** The transport is being shut down. */
   | "shutdown"
   /** Anything else; a bug until it has a row here. */
@@ -35,7 +38,10 @@ export type TransportFailureCode =
 /** A failure as a value. */
 export interface TransportFailure {
   readonly code: TransportFailureCode;
-  /** The system's name for it, such as `ECONNREFUSED`, for logs. */
+  /**
+   * The system's name for it, such as `ECONNREFUSED`, for logs. Of `tls`: Node's code where it has one
+   * (`CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID` …), else OpenSSL's reason in words (`tlsv1 alert unknown ca`).
+   */
   readonly detail: string;
 }
 
@@ -69,6 +75,12 @@ export interface Connection {
   /** Numeric address on our side ("" for a unix socket). */
   readonly localAddress: string;
   readonly localPort: number;
+  /**
+   * What TLS has agreed on, after its handshake; null without TLS. With it: what is read and written is plain, `queued` and
+   * `taken` count roughly (records add to them), an end without the peer's close_notify is the failure
+   * `reset` with the detail `TLS_TRUNCATED` and never `onEnd`, and so is a fault in a record the failure `tls`.
+   */
+  readonly security: Security | null;
   /** Bytes queued and not yet taken by the operating system. */
   readonly queued: number;
   /** Bytes that the operating system has taken since the connection began: progress, for timeouts. */
@@ -143,6 +155,8 @@ export type ListenSource =
 /** Moves bytes for one worker. */
 export interface Transport {
   readonly name: "node" | "uring" | "memory";
+  /** Its TLS; null where it has none. */
+  readonly tls: Tls | null;
   /** The one timing wheel of the worker. Its `now` (monotonic ms) is read once per turn. */
   readonly timers: TimerWheel;
   /** Starts accepting. @throws Error with `code` EADDRINUSE, EACCES … when an address cannot be bound. */

@@ -16,6 +16,7 @@ export class BenchConnection implements Connection {
   readonly remotePort = 1;
   readonly localAddress = "192.0.2.2";
   readonly localPort = 80;
+  readonly security = null;
   queued = 0;
   taken = 0;
   takenAt = 0;
@@ -55,6 +56,7 @@ const SLAB_BYTES = 1 << 20;
 export class BenchTransport implements Transport {
   readonly name = "memory";
   readonly timers: TimerWheel = new TimerWheel(0);
+  readonly tls = null;
   /** Connections that were begun and are not up. */
   readonly dialed: BenchConnection[] = [];
   /** Connections to backends on which a request waits. */

@@ -116,6 +116,8 @@ function connectFailure(fault: TransportFailure | null): Failure {
       return failure("descriptors_exhausted", detail, "no");
     case "shutdown":
       return failure("shutting_down", detail, "no");
+    case "tls":
+      return failure("upstream_tls_failed", detail, "yes");
     case "reset":
     case "other":
     case undefined:

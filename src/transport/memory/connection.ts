@@ -36,6 +36,7 @@ export class MemoryConnection implements Connection, TimerOwner {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  readonly security = null;
   queued = 0;
   taken = 0;
   takenAt = 0;

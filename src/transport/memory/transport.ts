@@ -92,6 +92,7 @@ export class MemoryListener implements Listener {
 export class MemoryTransport implements Transport {
   readonly name = "memory";
   readonly timers: TimerWheel;
+  readonly tls = null;
   readonly #network: TransportHome;
   readonly #address: string;
   readonly #connections: Set<MemoryConnection> = new Set();

@@ -54,6 +54,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
   taken = 0;
   takenAt = 0;
   closed = false;
+  readonly security = null;
 
   readonly #home: Home;
   readonly #socket: Socket;

@@ -34,6 +34,7 @@ class NodeTransport implements Transport, Home, ListenerHome {
   readonly name = "node";
   readonly turn: Turn = new Turn();
   readonly timers: TimerWheel = this.turn.timers;
+  readonly tls = null;
   readonly slab: Slab = new Slab();
 
   readonly #connections: Set<NodeConnection> = new Set();

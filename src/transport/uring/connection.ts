@@ -68,6 +68,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
   taken = 0;
   takenAt: number;
   closed = false;
+  readonly security = null;
 
   readonly #home: Home;
   readonly #operations: Operations;

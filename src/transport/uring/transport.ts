@@ -64,6 +64,7 @@ class UringTransport implements Transport, Home, ListenerHome {
   readonly name = "uring";
   readonly engine: Engine;
   readonly timers: TimerWheel;
+  readonly tls = null;
   readonly #connections: Set<UringConnection> = new Set();
   readonly #listeners: Set<UringListener> = new Set();
   /**
