@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
-import type { Scheduler } from "../scheduler.ts";
+import type { Scheduler } from "#core/time/scheduler.ts";
 import { FileWatch } from "./watch.ts";
 
 /** Real time, but the slow looks come only when a test calls for them. */

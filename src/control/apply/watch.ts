@@ -10,7 +10,7 @@ import { basename, dirname, resolve } from "node:path";
 
 import type { FSWatcher } from "chokidar";
 
-import type { Scheduler } from "../scheduler.ts";
+import type { Scheduler } from "#core/time/scheduler.ts";
 
 /** Events within this time are one change, in milliseconds. */
 const DEBOUNCE = 200;
@@ -62,7 +62,7 @@ export class FileWatch {
     });
     folders.on("error", (error) => {
       // The looks at the files go on; the change is then noticed a little later.
-      this.#options.log("warn", `watching the configuration's folder failed: ${String(error)}`, {});
+      this.#options.log("warn", `watching a folder for changes failed: ${String(error)}`, {});
     });
     this.#folders = folders;
     this.#cancelLook ??= this.#options.scheduler.after(LOOK, () => void this.#look());

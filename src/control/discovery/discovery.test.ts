@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import type { EndpointAddress, EndpointData } from "#model/snapshot.ts";
-import { ManualScheduler, settle } from "../scheduler.fixture.ts";
+import { ManualScheduler, settle } from "#core/time/scheduler.fixture.ts";
 import { type ResolvedAddress, interleave } from "./addresses.ts";
 import { Discovery, type EndpointAddresses } from "./discovery.ts";
 

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 
 import type { Random } from "#core/random.ts";
 import type { EndpointAddress, EndpointData } from "#model/snapshot.ts";
-import type { Scheduler } from "../scheduler.ts";
+import type { Scheduler } from "#core/time/scheduler.ts";
 import { type ResolvedAddress, interleave } from "./addresses.ts";
 
 /** Looks a name up. @throws when it cannot; the message is for people */

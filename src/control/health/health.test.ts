@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { type TestContext, test } from "node:test";
 
 import type { EndpointAddress, HealthData, UpstreamData } from "#model/snapshot.ts";
-import { ManualScheduler, settle } from "../scheduler.fixture.ts";
+import { ManualScheduler, settle } from "#core/time/scheduler.fixture.ts";
 import { HealthChecker } from "./health.ts";
 import { type ProbeResult, httpProbe } from "./probe.ts";
 

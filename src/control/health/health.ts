@@ -1,6 +1,6 @@
 import type { Random } from "#core/random.ts";
 import type { EndpointAddress, EndpointData, HealthData, UpstreamData } from "#model/snapshot.ts";
-import type { Scheduler } from "../scheduler.ts";
+import type { Scheduler } from "#core/time/scheduler.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
 
 /** How the checks are made. */

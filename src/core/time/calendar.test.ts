@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { commonLogDate, httpDate, timeOfDay } from "./calendar.ts";
+import { civil, commonLogDate, daysFrom, httpDate, isoDate, timeOfDay } from "./calendar.ts";
 
 test("dates agree with the platform's for every moment and offset", () => {
   const max = Date.UTC(2200, 0, 1);
@@ -29,4 +29,17 @@ test("leap days exist in 2000 and 2028, not in 2100", () => {
   assert.match(commonLogDate(Date.UTC(2000, 1, 29), 0), /^29\/Feb\/2000/);
   assert.match(commonLogDate(Date.UTC(2028, 1, 29), 0), /^29\/Feb\/2028/);
   assert.match(commonLogDate(Date.UTC(2100, 1, 29), 0), /^01\/Mar\/2100/);
+});
+
+test("days and dates belong together, both ways", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -100_000, max: 200_000 }), (days) => {
+      const { year, month, day } = civil(days);
+      assert.equal(daysFrom(year, month, day), days);
+      assert.equal(
+        isoDate(days * 86_400_000),
+        new Date(days * 86_400_000).toISOString().slice(0, 10),
+      );
+    }),
+  );
 });

@@ -47,11 +47,28 @@ export function httpDate(wall: number): string {
   return `${DAYS[modulo(days + 4, 7)]}, ${two(day)} ${MONTHS[month - 1]} ${year} ${timeOfDay(wall, 0)} GMT`;
 }
 
+/** `2026-11-24`, in UTC. */
+export function isoDate(wall: number): string {
+  const { year, month, day } = civil(Math.floor(wall / 86_400_000));
+  return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}`;
+}
+
+/** The day of a Gregorian date, counted from 1970-01-01: {@link civil} the other way round. */
+export function daysFrom(year: number, month: number, day: number): number {
+  const march = (month + 9) % 12;
+  const shifted = month <= 2 ? year - 1 : year;
+  const era = Math.floor(shifted / 400);
+  const yearOfEra = shifted - era * 400;
+  const ofYear = Math.floor((153 * march + 2) / 5) + day - 1;
+  const ofEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + ofYear;
+  return era * 146_097 + ofEra - 719_468;
+}
+
 /**
  * The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that the day that
  * a leap year adds is its last; 400 of them have always 146 097 days.
  */
-function civil(days: number): { year: number; month: number; day: number } {
+export function civil(days: number): { year: number; month: number; day: number } {
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);
   const ofEra = shifted - era * 146_097;

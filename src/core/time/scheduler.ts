@@ -1,4 +1,4 @@
-/** What the control plane waits with; tests pass their own. */
+/** What the control plane waits with; tests pass their own. Workers have `Timers`. */
 export interface Scheduler {
   /** Monotonic milliseconds. */
   readonly now: () => number;
