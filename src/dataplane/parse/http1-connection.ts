@@ -17,6 +17,7 @@ import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import { DATA, END, FAULT, HEAD, NEED_MORE, type ParseEvent } from "#protocol/http1/events.ts";
 import type { RequestParser } from "#protocol/http1/request-parser.ts";
 import { writeInterimHead, writeLastChunk, writeResponseHead } from "#protocol/http1/serializer.ts";
+import { ALERT, writeAlert } from "#protocol/tls-hello/alert.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
 import type { ClientStreamUser } from "../client-stream-user.ts";
 import type { ClientStream } from "../client-stream.ts";
@@ -36,8 +37,8 @@ const PIPELINE_BYTES = 64 * 1024;
 const HELD_BODY = 4 * 1024;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
-/** fatal, protocol_version: the client spoke TLS to a port without it (RFC 8446 §6). */
-const TLS_ALERT: Slice = sliceOf(Uint8Array.of(21, 3, 1, 0, 2, 2, 70));
+/** The client spoke TLS to a port without it. */
+const TLS_ALERT: Slice = sliceOf(writeAlert("fatal", ALERT.protocolVersion));
 const TLS_HANDSHAKE_RECORD = 22;
 
 /** Where the reading side is. `done`: the request is complete, its answer is not. `over`: nothing is read any more. */

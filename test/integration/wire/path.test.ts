@@ -80,7 +80,7 @@ scene("TLS bytes on a plain port get a TLS alert", {}, async (stage) => {
   const client = await stage.client();
   client.send(Buffer.from("160301020001000001fc0303", "hex"));
   const { bytes, ending } = await client.readToEnd();
-  assert.equal(bytes.toString("hex"), "15030100020246", "fatal, protocol_version");
+  assert.equal(bytes.toString("hex"), "15030300020246", "fatal, protocol_version");
   assert.equal(ending, "fin");
   assert.deepEqual(stage.proxy.records, []);
 });
