@@ -178,6 +178,17 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
     return false;
   }
 
+  /**
+   * Calls `onWritable` when what is queued falls below the low mark, as if a `write` had answered false.
+   *
+   * @returns false if it is below already
+   */
+  callWhenWritable(): boolean {
+    if (this.closed || this.#outgoing.size <= LOW_MARK) return false;
+    this.#blocked = true;
+    return true;
+  }
+
   pause(): void {
     if (this.#paused || this.#deaf || this.closed) return;
     this.#paused = true;

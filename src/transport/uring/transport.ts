@@ -27,6 +27,7 @@ import {
   readPath,
   readPort,
 } from "./native/sockaddr.ts";
+import { UringTls } from "./tls/engine.ts";
 
 /** Connections that wait in the kernel, which cuts this down to its own limit. */
 const BACKLOG = 4096;
@@ -64,7 +65,7 @@ class UringTransport implements Transport, Home, ListenerHome {
   readonly name = "uring";
   readonly engine: Engine;
   readonly timers: TimerWheel;
-  readonly tls = null;
+  readonly tls: UringTls;
   readonly #connections: Set<UringConnection> = new Set();
   readonly #listeners: Set<UringListener> = new Set();
   /**
@@ -83,6 +84,7 @@ class UringTransport implements Transport, Home, ListenerHome {
     this.#sharesListeners = options.sharesListeners ?? false;
     this.engine = engine;
     this.timers = engine.timers;
+    this.tls = new UringTls(engine);
     engine.hold();
     const reserve = Math.min(RESERVE, Math.floor(descriptors / 8));
     this.#acceptBelow = descriptors - reserve;
@@ -178,6 +180,7 @@ class UringTransport implements Transport, Home, ListenerHome {
     // Not under the feet of whoever reports this.
     this.engine.defer(() => {
       resolve();
+      this.tls.close();
       this.engine.letGo();
     });
   }

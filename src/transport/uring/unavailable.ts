@@ -42,6 +42,9 @@ export function explain(error: unknown): Unavailable {
       help: "`npm install koffi` brings it",
     };
   }
+  if (code === "ERR_NO_OPENSSL") {
+    return { reason: message, help: "the Node.js 24 of nodejs.org exports it" };
+  }
   if (syscall === "io_uring_setup" && (code === "EPERM" || code === "EACCES")) {
     return forbidden();
   }
