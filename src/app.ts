@@ -41,8 +41,14 @@ import {
 import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
 import { originOf, readerFor } from "./reading.ts";
+import type { TrustRequest } from "./trusting.ts";
 
 export { checkConfig, explainRequest } from "./reading.ts";
+
+/** Makes this machine trust the local certificate authority, or undoes it. Loaded when it is asked for. */
+export async function trustLocal(request: TrustRequest): Promise<boolean> {
+  return (await import("./trusting.ts")).trustLocal(request);
+}
 
 /** How an app runs, with every default filled in. */
 export interface AppOptions extends Required<

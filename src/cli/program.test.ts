@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -52,7 +52,7 @@ test("help shows the commands and examples", async (t) => {
   assert.equal((await sluice("help")).out, out);
   assert.doesNotMatch(out, /--domain/);
   assert.match((await sluice("help", "explain")).out, /^Usage: sluice explain/);
-  for (const command of ["run", "check", "explain", "reload", "init", "version"]) {
+  for (const command of ["run", "check", "explain", "reload", "trust", "init", "version"]) {
     assert.match(out, new RegExp(`^  ${command} `, "m"));
   }
 });
@@ -139,4 +139,28 @@ test("a configuration that is wrong does not start", async (t) => {
   const { code, err } = await sluice("--to", "ftp://localhost");
   assert.equal(code, 1);
   assert.match(err, /--to/);
+});
+
+test("trust says what it would do, and makes nothing, when it runs dry", async (t) => {
+  const { directory, sluice } = bench(t);
+  const folder = join(directory, "data");
+  const { code, out } = await sluice("trust", "--dry-run", "--data", "data");
+  assert.equal(code, 0);
+  assert.ok(out.includes(`There is no local certificate authority in ${folder} yet`));
+  assert.equal(existsSync(folder), false);
+  const undone = await sluice("trust", "--uninstall", "--data", "data");
+  assert.deepEqual([undone.code, undone.err], [0, ""]);
+  assert.match(undone.out, /nothing to undo/);
+});
+
+test("trust says in a sentence that the authority is damaged", async (t) => {
+  const { directory, sluice, write } = bench(t);
+  mkdirSync(join(directory, "data/local-ca"), { recursive: true });
+  write("data/local-ca/root.pem", "-----BEGIN");
+  const { code, err } = await sluice("trust", "--dry-run", "--data", "data");
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /root\.pem, the root of the local certificate authority, is damaged\n {2}hint: /,
+  );
 });

@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import { type SourceOptions, collect, collectHeader } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
+import type { TrustCommandOptions } from "./trust.ts";
 import { suggest } from "#core/suggest.ts";
 import { packageVersion } from "#process/package-version.ts";
 
@@ -100,6 +101,15 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
   ).action(async (_: SourceOptions, command: Command) =>
     ends(await (await import("./reload.ts")).reload(terminal, command.optsWithGlobals())),
   );
+  program
+    .command("trust")
+    .description("let this machine trust the local certificate authority; made if there is none")
+    .option("--data <dir>", "where the authority is kept, if it is not the usual folder")
+    .option("--dry-run", "only say what would be done")
+    .option("--uninstall", "undo it")
+    .action(async (options: TrustCommandOptions) =>
+      ends(await (await import("./trust.ts")).trust(terminal, options)),
+    );
   program
     .command("init")
     .description("write a configuration to begin with; never overwrites one")

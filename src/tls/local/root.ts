@@ -102,12 +102,17 @@ export async function readRoot(options: RootOptions): Promise<LocalRoot | null> 
     throw damaged(file, `expired on ${isoDate(certificate.validToDate.getTime())}`);
   }
   return {
-    name: /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? "",
+    name: rootName(certificate),
     certificate,
     key,
     certificateFile: join(folder, "root.crt"),
     warning: openToOthers(file, folder, modes),
   };
+}
+
+/** What people find it by. */
+export function rootName(certificate: X509Certificate): string {
+  return /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? "";
 }
 
 function openToOthers(
