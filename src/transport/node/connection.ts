@@ -13,6 +13,7 @@ import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from 
 import { failureOf, nameOf } from "../failure.ts";
 import { plainAddress } from "./address.ts";
 import type { Slab } from "./slab.ts";
+import { bufferOf, SliceQueue } from "./slice-queue.ts";
 import type { Awaiting, Flushable, Turn } from "./turn.ts";
 
 /** What is handed to the system at once: `taken` moves on in steps of at most this. */
@@ -50,7 +51,6 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
   handler: ConnectionHandler = NO_HANDLER;
   remoteAddress: string;
   remotePort: number;
-  queued = 0;
   taken = 0;
   takenAt = 0;
   closed = false;
@@ -62,9 +62,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
   #localAddress: string | undefined;
   #localPort = 0;
 
-  /** `#queue[#first]` is the next to be sent; bytes that are taken are cut off its front. */
-  #queue: Slice[] = [];
-  #first = 0;
+  readonly #queue: SliceQueue = new SliceQueue();
   /** Bytes from the front of the queue that the socket is working on. */
   #sending = 0;
   /** Writes that were taken at once and whose callbacks are still to come. */
@@ -96,6 +94,10 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
     socket.on("end", () => this.#onEnd());
     socket.on("error", (error) => this.#onError(error));
     socket.on("close", () => this.#onClose());
+  }
+
+  get queued(): number {
+    return this.#queue.size;
   }
 
   get localAddress(): string {
@@ -130,14 +132,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
       for (const slice of slices) slice.release();
       throw new Error("write after end, close or lingerClose");
     }
-    for (const slice of slices) {
-      if (slice.length === 0) {
-        slice.release();
-        continue;
-      }
-      this.queued += slice.length;
-      this.#queue.push(slice);
-    }
+    this.#queue.push(slices);
     this.#flushSoon();
     if (this.queued <= HIGH_MARK) return true;
     this.#blocked = true;
@@ -178,7 +173,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
   flush(): void {
     this.#flushing = false;
     if (this.closed || !this.#connected) return;
-    while (this.#sending === 0 && this.#first < this.#queue.length) {
+    while (this.#sending === 0 && this.#queue.size > 0) {
       if (!this.#send()) return;
     }
     if (this.#sending > 0) return;
@@ -205,25 +200,26 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
   #send(): boolean {
     const queue = this.#queue;
     const socket = this.#socket;
-    const first = queue[this.#first]!;
+    const first = queue.at(0);
     let size = first.length;
-    let end = this.#first + 1;
-    while (end < queue.length && end - this.#first < MOST_SLICES) {
-      const next = size + queue[end]!.length;
+    let count = 1;
+    const most = Math.min(queue.count, MOST_SLICES);
+    while (count < most) {
+      const next = size + queue.at(count).length;
       if (next > LARGEST_WRITE) break;
       size = next;
-      end++;
+      count++;
     }
-    if (end === this.#first + 1) {
+    if (count === 1) {
       if (size > LARGEST_WRITE) size = LARGEST_WRITE;
       socket.write(bufferOf(first, size), this.#onWritten);
     } else if (size <= LARGEST_COPY) {
-      socket.write(this.#gather(end, size), this.#onWritten);
+      socket.write(queue.gather(count, size, this.#home.slab), this.#onWritten);
     } else {
       socket.cork();
-      for (let i = this.#first; i < end - 1; i++)
-        socket.write(bufferOf(queue[i]!, queue[i]!.length));
-      socket.write(bufferOf(queue[end - 1]!, queue[end - 1]!.length), this.#onWritten);
+      for (let i = 0; i < count - 1; i++) socket.write(bufferOf(queue.at(i), queue.at(i).length));
+      const last = queue.at(count - 1);
+      socket.write(bufferOf(last, last.length), this.#onWritten);
       socket.uncork();
     }
     if (socket.errored !== null) return false;
@@ -236,42 +232,13 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
     return true;
   }
 
-  #gather(end: number, size: number): Buffer {
-    const copy = this.#home.slab.cut(size);
-    let at = copy.offset;
-    for (let i = this.#first; i < end; i++) {
-      const slice = this.#queue[i]!;
-      copy.bytes.set(slice.view(), at);
-      at += slice.length;
-    }
-    return bufferOf(copy, size);
-  }
-
   /** The system has taken what was being sent. */
   #settle(): void {
-    let left = this.#sending;
-    this.taken += left;
+    const size = this.#sending;
+    this.taken += size;
     this.takenAt = this.#home.turn.timers.now;
-    this.queued -= left;
     this.#sending = 0;
-    while (left > 0) {
-      const slice = this.#queue[this.#first]!;
-      if (slice.length > left) {
-        slice.offset += left;
-        slice.length -= left;
-        return;
-      }
-      left -= slice.length;
-      this.#first++;
-      slice.release();
-    }
-    if (this.#first === this.#queue.length) {
-      this.#queue.length = 0;
-      this.#first = 0;
-    } else if (this.#first >= MOST_SLICES) {
-      this.#queue.splice(0, this.#first);
-      this.#first = 0;
-    }
+    this.#queue.take(size);
   }
 
   readonly #onWritten = (): void => {
@@ -372,10 +339,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
     this.#stopTimers();
     // An answer that was sent whole is none the worse for a peer that resets instead of ending.
     const delivered = this.#after >= CLOSE && this.#ended;
-    for (let i = this.#first; i < this.#queue.length; i++) this.#queue[i]!.release();
-    this.#queue = [];
-    this.#first = 0;
-    this.queued = 0;
+    this.#queue.clear();
     this.#home.forget(this);
     this.handler.onClose(this, delivered ? null : this.#failure);
   }
@@ -414,11 +378,4 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
     this.#localAddress = plainAddress(this.#socket.localAddress);
     this.#localPort = this.#socket.localPort ?? 0;
   }
-}
-
-/** The first `length` bytes of a slice as a Buffer, which is what sockets take without a copy. */
-function bufferOf(slice: Slice, length: number): Buffer {
-  const bytes = slice.bytes;
-  if (length === bytes.length && bytes instanceof Buffer) return bytes;
-  return Buffer.from(bytes.buffer, bytes.byteOffset + slice.offset, length);
 }
