@@ -14,6 +14,7 @@ import type {
 import { type Home, NodeConnection } from "./connection.ts";
 import { type ListenerHome, NodeListener } from "./listener.ts";
 import { Slab } from "./slab.ts";
+import { NodeTls } from "./tls/tls.ts";
 import { Turn } from "./turn.ts";
 
 /** Most descriptors that are kept free for connections to backends and for the rest of the process. */
@@ -34,8 +35,8 @@ class NodeTransport implements Transport, Home, ListenerHome {
   readonly name = "node";
   readonly turn: Turn = new Turn();
   readonly timers: TimerWheel = this.turn.timers;
-  readonly tls = null;
   readonly slab: Slab = new Slab();
+  readonly tls: NodeTls = new NodeTls(this);
 
   readonly #connections: Set<NodeConnection> = new Set();
   readonly #listeners: Set<NodeListener> = new Set();

@@ -1,0 +1,28 @@
+import type { X509Certificate } from "node:crypto";
+import type { TLSSocket } from "node:tls";
+import type { Security, TlsVersion } from "../../tls.ts";
+
+/**
+ * What a socket has agreed on.
+ *
+ * @param certificate the peer's, as `getPeerX509Certificate` gives it. That call takes the certificates out of the
+ * socket (a second one answers undefined), so whoever has called it passes them on.
+ */
+export function securityOf(socket: TLSSocket, certificate: X509Certificate | undefined): Security {
+  const chain: Uint8Array[] = [];
+  for (
+    let next = certificate?.issuerCertificate;
+    next !== undefined;
+    next = next.issuerCertificate
+  ) {
+    chain.push(next.raw);
+  }
+  return {
+    version: socket.getProtocol() as TlsVersion,
+    cipher: socket.getCipher().name,
+    protocol: socket.alpnProtocol === false ? "" : (socket.alpnProtocol ?? ""),
+    resumed: socket.isSessionReused(),
+    peerCertificate: certificate?.raw ?? null,
+    peerChain: chain,
+  };
+}
