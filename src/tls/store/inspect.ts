@@ -95,7 +95,7 @@ function inspect(
       revocation: {
         certificate: leaf.raw,
         issuer: chain.issuer?.raw ?? null,
-        responder: accessUrls(parts, OID.ocsp).find((url) => /^https?:/i.test(url)) ?? null,
+        responder: accessUrls(parts, OID.ocsp).find((url) => /^http:/i.test(url)) ?? null,
         mustStaple: mustStaple(parts),
       },
     },

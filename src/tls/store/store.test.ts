@@ -12,10 +12,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
+import { Xorshift } from "#core/random.ts";
 import { ManualScheduler, settle } from "#core/time/scheduler.fixture.ts";
 import type { CertificateSourceData, CertificateUpdate } from "#model/tls.ts";
-import { DAY, type Issued, hierarchy, issue } from "../certificates.fixture.ts";
+import {
+  DAY,
+  type Issued,
+  MUST_STAPLE,
+  access,
+  hierarchy,
+  issue,
+} from "../certificates.fixture.ts";
 import type { Machine } from "../local/machine.ts";
+import { answer } from "../ocsp/answer.fixture.ts";
+import { OID } from "../x509/certificate.ts";
 import { CertificateStore, type CertificateStoreOptions } from "./store.ts";
 
 /** A store over a folder, with a clock that stands still, whose watcher is the test. */
@@ -41,6 +51,7 @@ function bench(t: TestContext, options: Partial<CertificateStoreOptions> = {}) {
     dataFolder: join(folder, "data"),
     machine: () => machine,
     makesRoot: true,
+    random: new Xorshift(1),
     onChange: (update) => updates.push(update),
     log: (level, code, message) => log.push(`${level} ${code} ${message}`),
     ...options,
@@ -471,4 +482,45 @@ test("the chain that is served is the one of the files, intermediates included",
   write("site-key.pem", leaf.key);
   await start(files());
   assert.deepEqual(chains(store.certificates), [leaf.pem + middle.pem]);
+});
+
+test("an OCSP answer is served with its certificate as soon as there is one", async (t) => {
+  const asked: string[] = [];
+  const { leaf, middle } = hierarchy(["a.example"], {
+    extensions: [access(OID.ocsp, "http://ocsp.example/"), MUST_STAPLE],
+  });
+  const { store, write, files, start, updates, log, pass } = bench(t, {
+    fetchOcsp: async (url) => {
+      asked.push(url);
+      return answer(leaf, middle);
+    },
+  });
+  write("site.pem", leaf.pem + middle.pem);
+  write("site-key.pem", leaf.key);
+  await start(files());
+  await pass(0);
+  assert.deepEqual(asked, ["http://ocsp.example/"]);
+  assert.ok((updates.at(-1)?.[0]?.ocsp?.length ?? 0) > 100);
+  assert.ok((store.certificates[0]?.ocsp?.length ?? 0) > 100);
+  const { certificates } = await store.prepare([files()]);
+  assert.ok(certificates[0]?.ocsp !== null, "a reload keeps it");
+  assert.deepEqual(log, []);
+});
+
+test("a certificate that promises an OCSP answer and gets none is served, with a warning", async (t) => {
+  const { leaf, middle } = hierarchy(["a.example"], {
+    extensions: [access(OID.ocsp, "http://ocsp.example/"), MUST_STAPLE],
+  });
+  const { store, write, files, start, log, pass } = bench(t, {
+    fetchOcsp: async () => {
+      throw new Error("connect ECONNREFUSED");
+    },
+  });
+  write("site.pem", leaf.pem + middle.pem);
+  write("site-key.pem", leaf.key);
+  await start(files());
+  await pass(0);
+  assert.equal(store.certificates.length, 1);
+  assert.match(log.join("\n"), /warn ocsp .*ECONNREFUSED; the certificate promises one/);
+  assert.match(store.status()[0]?.problems.join() ?? "", /ECONNREFUSED/);
 });

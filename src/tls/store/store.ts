@@ -5,6 +5,7 @@
  */
 
 import { isoDate } from "#core/time/calendar.ts";
+import type { Random } from "#core/random.ts";
 import type { Scheduler } from "#core/time/scheduler.ts";
 import type { CertificateData, CertificateSourceData, CertificateUpdate } from "#model/tls.ts";
 import { DataError } from "../data-error.ts";
@@ -12,6 +13,8 @@ import { LocalSource } from "../local/local-source.ts";
 import type { Machine } from "../local/machine.ts";
 import { type LocalRoot, openRoot, readRoot } from "../local/root.ts";
 import type { TlsLog } from "../log.ts";
+import { type FetchOcsp, fetchOcsp } from "../ocsp/fetch.ts";
+import { Stapler } from "../ocsp/stapler.ts";
 import { ExpiryWarnings } from "./expiry.ts";
 import { type BrokenPair, type LoadedPair, type Remark, loadPair } from "./files.ts";
 import { FilesSource, type FilesSourceData, SETTLE } from "./files-source.ts";
@@ -39,6 +42,10 @@ export interface CertificateStoreOptions {
   /** There are other certificates than at the last commit or call. */
   readonly onChange: (update: CertificateUpdate) => void;
   readonly log: TlsLog;
+  /** Spreads what is asked of OCSP responders. */
+  readonly random: Random;
+  /** Asks OCSP responders, if not by HTTP. */
+  readonly fetchOcsp?: FetchOcsp;
 }
 
 /** Something about a source that a person should know. */
@@ -82,6 +89,7 @@ const LOOK = 60_000;
 export class CertificateStore {
   readonly #options: CertificateStoreOptions;
   readonly #warnings: ExpiryWarnings = new ExpiryWarnings();
+  readonly #stapler: Stapler;
   #kept: readonly Kept[] = [];
   #root: Promise<LocalRoot | null> | null = null;
   #watcher: FilesWatcher | null = null;
@@ -94,24 +102,30 @@ export class CertificateStore {
 
   constructor(options: CertificateStoreOptions) {
     this.#options = options;
+    this.#stapler = new Stapler({
+      fetch: options.fetchOcsp ?? fetchOcsp,
+      scheduler: options.scheduler,
+      wall: options.wall,
+      random: options.random,
+      log: options.log,
+      onChange: () => this.#tell(),
+    });
   }
 
   /** What is in use. */
   get certificates(): CertificateUpdate {
-    return this.#kept.map(({ certificate }) => certificate);
+    return this.#kept.map(({ certificate }) => this.#stapled(certificate));
   }
 
   /** What is in use, for people. */
   status(): CertificateStatus[] {
     const wall = this.#options.wall();
     return this.#kept.map((kept) => {
-      const problem = kept instanceof FilesSource ? kept.problem : null;
-      return statusOf(
-        kept.source,
-        kept.certificate,
-        problem === null ? [] : [problem.message],
-        wall,
-      );
+      const problems = [
+        kept instanceof FilesSource ? kept.problem?.message : undefined,
+        this.#stapler.problem(kept.certificate.fingerprint) ?? undefined,
+      ].filter((problem) => problem !== undefined);
+      return statusOf(kept.source, kept.certificate, problems, wall);
     });
   }
 
@@ -137,7 +151,9 @@ export class CertificateStore {
     const problems = looked.flatMap((one) => one.problems);
     const certificates = entries.flatMap(({ found }): CertificateData[] => {
       if (found.kind === "none") return [];
-      return [found.kind === "files" ? found.pair.certificate : found.kept.certificate];
+      return [
+        this.#stapled(found.kind === "files" ? found.pair.certificate : found.kept.certificate),
+      ];
     });
     return { certificates, problems, entries };
   }
@@ -154,6 +170,7 @@ export class CertificateStore {
       return [this.#keepFiles(source, found.pair, before.get(source.id))];
     });
     this.#warn();
+    this.#staple();
     this.#cancelLook ??= this.#options.scheduler.after(LOOK, () => this.#look());
     await this.#watch();
   }
@@ -161,6 +178,7 @@ export class CertificateStore {
   /** Watches nothing any more. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stapler.stop();
     this.#cancelLook?.();
     this.#cancelAgain?.();
     await this.#watcher?.close();
@@ -290,7 +308,9 @@ export class CertificateStore {
         this.#cancelAgain = this.#options.scheduler.after(soonest, () => this.#changed());
       }
     }
-    if (changed) this.#tell();
+    if (!changed) return;
+    this.#staple();
+    this.#tell();
   }
 
   #look(): void {
@@ -301,7 +321,24 @@ export class CertificateStore {
       if (kept instanceof LocalSource && kept.check()) changed = true;
     }
     if (changed) this.#tell();
+    this.#stapler.check();
     this.#warn();
+  }
+
+  #staple(): void {
+    const pairs = this.#kept.flatMap((kept) => (kept instanceof FilesSource ? [kept.pair] : []));
+    this.#stapler.update(
+      pairs.map(({ certificate: { fingerprint, names }, revocation }) => ({
+        fingerprint,
+        names,
+        revocation,
+      })),
+    );
+  }
+
+  #stapled(certificate: CertificateData): CertificateData {
+    const ocsp = this.#stapler.answer(certificate.fingerprint);
+    return ocsp === null ? certificate : { ...certificate, ocsp };
   }
 
   #tell(): void {
