@@ -215,6 +215,8 @@ export class TlsStage {
   bare(address: SocketAddress): net.Socket {
     const socket = net.connect(connectOptions(address));
     socket.on("error", () => undefined);
+    socket.on("end", () => socket.end());
+    socket.resume();
     this.#cleanup.push(() => socket.destroy());
     return socket;
   }
@@ -346,7 +348,11 @@ export class Stranger {
     socket.on("data", (bytes: Buffer) => this.received.push(bytes));
     socket.on("session", (session: Buffer) => (this.session = session));
     socket.on("OCSPResponse", (staple: Buffer | null) => (this.staple = staple));
-    socket.on("error", (error: Error) => (this.error ??= error));
+    socket.on("error", (error: Error) => {
+      this.error ??= error;
+      // As clients do; Node leaves the connection open when an alert comes behind the handshake.
+      wire.socket.end();
+    });
     this.secured = new Promise((resolve) => {
       socket.once("secureConnect", () => resolve(true));
       socket.once("close", () => resolve(false));

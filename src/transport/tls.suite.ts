@@ -275,7 +275,6 @@ function handshakes(test: Test): void {
     for (const text of ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SSH-2.0-client\r\n"]) {
       const socket = stage.bare(address);
       const ended = new Promise((resolve) => socket.once("end", resolve));
-      socket.resume();
       socket.write(text);
       await stage.bench.until(ended);
       const recorder = stage.served.at(-1)!;
@@ -350,8 +349,8 @@ function handshakes(test: Test): void {
     refused({ certificates: [{ ...all.ecdsa, key: all.client.key }] }, /key/);
     refused({ certificates: [{ ...all.ecdsa, key: "nothing" }] }, /key/);
     refused({ certificates: [all.rsa, { ...all.ecdsa, chain: "nothing" }] }, /certificate pair 2/);
-    refused({ profile: { ...PROFILE, ciphers: "NONSENSE" } }, /NONSENSE/);
-    refused({ profile: { ...PROFILE, cipherSuites: "TLS_NONSENSE" } }, /TLS_NONSENSE/);
+    refused({ profile: { ...PROFILE, ciphers: "NONSENSE" } }, /suite/);
+    refused({ profile: { ...PROFILE, cipherSuites: "TLS_NONSENSE" } }, /suite/);
     refused({ profile: { ...PROFILE, groups: ["nosuchgroup"] } }, /group/);
     const mode = "require" as const;
     const { clientRoot: ca } = all;
