@@ -2,7 +2,7 @@
 
 import { isoDate } from "#core/time/calendar.ts";
 import type { CertificateData, CertificateSourceData } from "#model/tls.ts";
-import { type Validity, validityOf, validitySentence } from "./expiry.ts";
+import { type Validity, nameList, validityOf, validitySentence } from "./expiry.ts";
 
 /** One source. */
 export interface CertificateStatus {
@@ -25,12 +25,20 @@ export interface CertificateStatus {
     readonly daysLeft: number;
     readonly validity: Validity;
     readonly fingerprint: string;
+    /** It is served with an OCSP answer. */
+    readonly stapled: boolean;
   } | null;
+  /** Nobody can use it: there is no certificate, or clients refuse the one there is. */
+  readonly broken: boolean;
   /** Sentences, the worst first. */
   readonly problems: readonly string[];
 }
 
-/** What there is to say about a source. `problems`: what is known beside the dates. */
+/**
+ * What there is to say about a source.
+ * @param problems what is known beside the dates
+ * @param wall epoch milliseconds
+ */
 export function statusOf(
   source: CertificateSourceData,
   certificate: CertificateData | null,
@@ -39,9 +47,15 @@ export function statusOf(
 ): CertificateStatus {
   const { place, kind } = source;
   const file = source.kind === "files" ? source.cert : null;
-  if (certificate === null) return { place, kind, file, certificate, problems };
-  const { names, keyType, issuer, isPublic, notBefore, notAfter, fingerprint } = certificate;
-  const dates = validitySentence(certificate, wall);
+  if (certificate === null) {
+    // A local authority that does not exist yet is made by the next start.
+    const broken = kind === "files" || problems.length > 0;
+    return { place, kind, file, certificate, broken, problems };
+  }
+  const { names, keyType, issuer, isPublic, notBefore, notAfter, fingerprint, ocsp } = certificate;
+  const validity = validityOf(certificate, wall);
+  // Local ones are made anew before they expire: there is nothing to do.
+  const dates = kind === "local" ? null : validitySentence(certificate, wall);
   return {
     place,
     kind,
@@ -54,9 +68,48 @@ export function statusOf(
       notBefore: isoDate(notBefore),
       notAfter: isoDate(notAfter),
       daysLeft: Math.floor((notAfter - wall) / 86_400_000),
-      validity: validityOf(certificate, wall),
+      validity,
       fingerprint,
+      stapled: ocsp !== null,
     },
-    problems: dates === null || kind === "local" ? problems : [dates, ...problems],
+    broken: kind === "files" && (validity === "expired" || validity === "early"),
+    problems: dates === null ? problems : [dates, ...problems],
   };
 }
+
+/** For a terminal: a few lines for each certificate. */
+export function renderStatus(all: readonly CertificateStatus[]): string {
+  return all.map((one) => `${linesOf(one).join("\n")}\n`).join("\n");
+}
+
+function linesOf({ certificate, place, file, kind, problems }: CertificateStatus): string[] {
+  const source = kind === "local" ? "the local certificate authority" : (file ?? "");
+  const lines = [
+    certificate === null ? "no certificate" : nameList(certificate.names),
+    `  ${place}: ${source}`,
+  ];
+  if (certificate !== null) {
+    const { keyType, issuer, isPublic, notAfter, daysLeft, stapled } = certificate;
+    const facts = [
+      `${KEY_TYPES[keyType]}, issued by ${issuer === "" ? "nobody with a name" : issuer}`,
+      ...(isPublic ? ["public"] : []),
+      ...(stapled ? ["with an OCSP answer"] : []),
+    ];
+    lines.push(`  ${facts.join(", ")}`);
+    const days = Math.abs(daysLeft) === 1 ? "day" : "days";
+    lines.push(
+      kind === "local"
+        ? "  made anew every few days, and at each start"
+        : `  ${daysLeft} ${days} left, until ${notAfter}`,
+    );
+  } else if (problems.length === 0) {
+    lines.push("  the first start makes the authority, or `sluice trust`");
+  }
+  return [...lines, ...problems.map((problem) => `  problem: ${problem}`)];
+}
+
+const KEY_TYPES: Readonly<Record<CertificateData["keyType"], string>> = {
+  ec: "ECDSA",
+  rsa: "RSA",
+  ed25519: "Ed25519",
+};

@@ -121,11 +121,14 @@ export class CertificateStore {
   status(): CertificateStatus[] {
     const wall = this.#options.wall();
     return this.#kept.map((kept) => {
+      const { problem = null, pair = null } = kept instanceof FilesSource ? kept : {};
+      const ocsp = this.#stapler.problem(kept.certificate.fingerprint);
       const problems = [
-        kept instanceof FilesSource ? kept.problem?.message : undefined,
-        this.#stapler.problem(kept.certificate.fingerprint) ?? undefined,
-      ].filter((problem) => problem !== undefined);
-      return statusOf(kept.source, kept.certificate, problems, wall);
+        ...(problem === null ? [] : [problem.message]),
+        ...(ocsp === null ? [] : [ocsp]),
+        ...(pair?.warnings ?? []).map(({ message }) => message),
+      ];
+      return statusOf(kept.source, this.#stapled(kept.certificate), problems, wall);
     });
   }
 
