@@ -151,14 +151,17 @@ export class OpenSsl {
   readonly version: number;
   readonly #koffi: typeof Koffi;
 
-  /** @throws Error when koffi is not installed, or this is no OpenSSL 3 with everything that is called */
-  constructor() {
+  /**
+   * @param load finds the functions of a library; without it, those of the Node.js binary
+   * @throws Error when koffi is not installed, or this is no OpenSSL 3 with everything that is called
+   */
+  constructor(load?: (definition: string) => unknown) {
     const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
     const library = koffi.load(null);
     this.#koffi = koffi;
     const find = ([name, definition]: readonly [string, string]): [string, unknown] => {
       try {
-        return [name, library.func(definition)];
+        return [name, load === undefined ? library.func(definition) : load(definition)];
       } catch {
         throw unusable(`does not export ${/(\w+)\(/.exec(definition)![1]}`);
       }
@@ -181,11 +184,16 @@ export class OpenSsl {
     if (this.call.ERR_peek_error() !== 0) this.call.ERR_clear_error();
   }
 
-  /** What the oldest error says in words; forgets all. */
+  /** What the oldest error says in words, which is the cause of the others; forgets all. */
   takeReason(): string {
     const code = this.call.ERR_peek_error();
     this.call.ERR_clear_error();
     return this.text.ERR_reason_error_string(code) ?? "unknown reason";
+  }
+
+  /** What the last error says in words: what has failed. */
+  lastReason(): string {
+    return this.text.ERR_reason_error_string(this.call.ERR_peek_last_error()) ?? "";
   }
 
   /** Memory to read from that holds these bytes. To be freed. */

@@ -18,7 +18,8 @@ export function readAll(
   read: (bio: Pointer) => Pointer,
   free: (entry: Pointer) => void,
 ): Pointer[] {
-  const bio = openssl.bioOf(Buffer.from(pem));
+  // Files that were joined and did not end with a line.
+  const bio = openssl.bioOf(Buffer.from(pem.replaceAll("----------BEGIN", "-----\n-----BEGIN")));
   const found: Pointer[] = [];
   try {
     openssl.clearErrors();

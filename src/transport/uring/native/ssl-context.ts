@@ -24,7 +24,6 @@ const OP_NO_COMPRESSION = 1 << 17;
 const OP_CIPHER_SERVER_PREFERENCE = 1 << 22;
 const OP_NO_RENEGOTIATION = 1 << 30;
 const OP_NO_TICKET = 1 << 14;
-const OP_PRIORITIZE_CHACHA = 1 << 21;
 
 /** Tickets that a client gets in TLS 1.3. Browsers use each once, and open a second connection while the first goes on. */
 const TICKETS = 2;
@@ -82,8 +81,7 @@ export class SslContext {
     const id = Buffer.from(session, "latin1");
     call.SSL_CTX_set_session_id_context(pointer, id, id.length);
     call.SSL_CTX_set_max_early_data(pointer, 0);
-    const preference = OP_CIPHER_SERVER_PREFERENCE | OP_PRIORITIZE_CHACHA;
-    call.SSL_CTX_set_options(pointer, preference | OP_NO_TICKET);
+    call.SSL_CTX_set_options(pointer, OP_CIPHER_SERVER_PREFERENCE | OP_NO_TICKET);
     call.SSL_CTX_set_num_tickets(pointer, 0);
     callbacks().remember(pointer, context.#answers);
     call.SSL_CTX_set_tlsext_ticket_key_evp_cb(pointer, callbacks().ticket);
@@ -126,7 +124,7 @@ export class SslContext {
     call.SSL_CTX_ctrlText(this.#pointer, CTRL_GROUPS_LIST, 0, this.#groupList(groups));
   }
 
-  /** @param name of the pair, for messages. @throws Error with one sentence */
+  /** @param name of the certificate, for messages. @throws Error with one sentence */
   useCertificate(pair: CertificatePair, name: string): void {
     const { call } = this.openssl;
     const chain = named(`${name}: the certificate`, () =>
@@ -162,12 +160,12 @@ export class SslContext {
   /** Asks clients for certificates. @throws Error with one sentence */
   askClients({ mode, ca, crl }: ClientCertificates): void {
     const { call } = this.openssl;
-    const store = makeStore(this.openssl, [ca], "the issuers of client certificates", (each) =>
+    const store = makeStore(this.openssl, [ca], "the CA certificates of clients", (each) =>
       call.SSL_CTX_add_client_CA(this.#pointer, each),
     );
     call.SSL_CTX_set_cert_store(this.#pointer, store);
     if (crl !== null) {
-      const lists = named("the revocation lists", () => readRevocationLists(this.openssl, crl));
+      const lists = named("the revocation list", () => readRevocationLists(this.openssl, crl));
       for (const list of lists) {
         call.X509_STORE_add_crl(store, list);
         call.X509_CRL_free(list);
@@ -184,7 +182,7 @@ export class SslContext {
     const store =
       ca === null
         ? defaultStore(this.openssl, defaults)
-        : makeStore(this.openssl, [ca], "the issuers that are believed");
+        : makeStore(this.openssl, [ca], "the CA certificates of backends");
     call.SSL_CTX_set_cert_store(this.#pointer, store);
     call.SSL_CTX_set_verify(this.#pointer, VERIFY_PEER, 0);
   }
@@ -277,7 +275,9 @@ function makeStore(
   const store = must(call.X509_STORE_new());
   try {
     for (const bundle of bundles) {
-      for (const certificate of named(name, () => readCertificates(openssl, bundle))) {
+      for (const certificate of named(`${name}: the certificate`, () =>
+        readCertificates(openssl, bundle),
+      )) {
         call.X509_STORE_add_cert(store, certificate);
         onEach(certificate);
         call.X509_free(certificate);

@@ -130,6 +130,7 @@ export class Ssl {
     if (start < 0 || length < 0 || start + length > slice.length) {
       throw new RangeError(`${length} bytes at ${start} are not within ${slice.length}`);
     }
+    this.#alive();
     const { call } = this.#openssl;
     const { owner } = slice;
     const done =
@@ -154,11 +155,12 @@ export class Ssl {
 
   /** The handshake is over and what it has written was taken: from now on the shared memory is written to. */
   established(): void {
+    const ssl = this.#alive();
     const { call } = this.#openssl;
     this.#output = exchange(this.#openssl).output;
     call.BIO_up_ref(this.#output);
     // Frees the one that was used so far.
-    call.SSL_set0_wbio(this.#alive(), this.#output);
+    call.SSL_set0_wbio(ssl, this.#output);
   }
 
   /**
@@ -198,6 +200,7 @@ export class Ssl {
 
   /** Bytes that were written and not taken. */
   written(): number {
+    this.#alive();
     return this.#openssl.pending(this.#output);
   }
 
@@ -206,6 +209,7 @@ export class Ssl {
     const length = into.length - start;
     const offset = into.offset + start;
     if (start < 0 || length <= 0) throw new RangeError(`nothing fits in at ${start}`);
+    this.#alive();
     const { call } = this.#openssl;
     const { owner } = into;
     const taken =
@@ -217,8 +221,8 @@ export class Ssl {
 
   /** Why it is at fault: the result of verifying the peer if that is what failed, and what OpenSSL says. Once. */
   takeFault(): { readonly verify: number; readonly reason: string } {
+    const failed = this.#openssl.lastReason() === "certificate verify failed";
     const reason = this.#openssl.takeReason();
-    const failed = reason === "certificate verify failed";
     const verify = failed ? this.#openssl.call.SSL_get_verify_result(this.#alive()) : 0;
     return { verify, reason };
   }
@@ -274,6 +278,7 @@ export class Ssl {
     // Nothing of it may be found by the next.
     this.#openssl.reset(this.#input);
     if (this.#output === shared?.output) this.#openssl.reset(this.#output);
+    this.#output = 0;
     this.#context.detached();
   }
 

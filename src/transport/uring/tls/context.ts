@@ -22,11 +22,10 @@ export class UringServerContext implements ServerContext {
     this.ssl = SslContext.server(options.alpn, sessionContext(options.policy));
     releaseIfThrown(this.ssl, () => {
       this.ssl.setProfile(options.profile);
-      const { certificates } = options;
-      certificates.forEach((pair, i) => {
-        const name = certificates.length === 1 ? "certificate pair" : `certificate pair ${i + 1}`;
-        this.ssl.useCertificate(pair, name);
-      });
+      if (options.certificates.length === 0) throw new Error("there is no certificate");
+      for (const [i, pair] of options.certificates.entries()) {
+        this.ssl.useCertificate(pair, `certificate pair ${i + 1}`);
+      }
       if (options.clientCertificates !== null) this.ssl.askClients(options.clientCertificates);
     });
   }

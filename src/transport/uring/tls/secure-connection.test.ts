@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { Slice } from "#core/bytes/slice.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "../../contract.ts";
 import { HIGH_MARK, LOW_MARK } from "../../contract.ts";
+import { certificates, HOST } from "../../certificates.fixture.ts";
 import { Ssl } from "../native/ssl.ts";
 import { UringClientContext, UringServerContext } from "./context.ts";
 import { Counted, Pipe, Turns } from "./pipe.fixture.ts";
 import { SecureConnection } from "./secure-connection.ts";
 
-const program = "openssl";
-const order =
-  "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=proxy.test -keyout - -out -";
-const made = spawnSync(program, order.split(" "), { encoding: "utf8" });
-const pem = (kind: string): string =>
-  new RegExp(`-----BEGIN ${kind}-----[^]*?-----END ${kind}-----\\n`).exec(made.stdout)![0];
-const pair = { chain: pem("CERTIFICATE"), key: pem("PRIVATE KEY") };
+const { ecdsa, root } = certificates();
 const profile = {
   minVersion: "TLSv1.2",
   ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -23,7 +17,7 @@ const profile = {
   groups: ["X25519", "P-256"],
 } as const;
 
-const NAME = { sni: "proxy.test", identity: "proxy.test" };
+const NAME = { sni: HOST, identity: HOST };
 
 /** Pseudo-random numbers (mulberry32): a seed is enough to see a failure again. */
 class Random {
@@ -114,7 +108,7 @@ class Scene {
     const only = version === "TLSv1.2" ? { ...profile, cipherSuites: "" } : profile;
     this.server = new UringServerContext({
       profile: only,
-      certificates: [pair],
+      certificates: [ecdsa],
       alpn: ["a"],
       clientCertificates: null,
       policy: "p",
@@ -122,7 +116,7 @@ class Scene {
     this.server.setTicketSecrets([new Uint8Array(32)]);
     this.client = new UringClientContext({
       profile: only,
-      ca: pair.chain,
+      ca: root,
       certificate: null,
       verify: true,
       alpn: ["a"],

@@ -19,8 +19,8 @@ import { type Gathering, Plaintext } from "./plaintext.ts";
 /** A record at the most, and what it adds to what is in it: header, explicit nonce, tag (RFC 5288 §3, RFC 8446 §5.2); some to spare. */
 const RECORD = 16 * 1024;
 const RECORD_OVERHEAD = 64;
-/** How long a connection that nobody waits for any more may take to send its last record, in ms. */
-const FAREWELL = 5_000;
+/** How long the last record of a connection may take, and its peer to leave when it was told why, in ms. */
+const FAREWELL = 2_000;
 /** How often a session is looked for: a backend that gives none is not asked for ever. */
 const SESSION_LOOKS = 4;
 
@@ -91,6 +91,8 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
   #after = STAY;
   /** We have said that nothing more comes. */
   #ended = false;
+  /** What the socket has to take until all of the owner's bytes are on their way. */
+  #lastByte = 0;
 
   #failure: TransportFailure | null = null;
   #gone = false;
@@ -201,9 +203,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     this.#sayGoodbye();
     this.#finish();
     this.#raw.close();
-    if (this.#raw.closed) return;
-    this.#farewell = new Timer(this, 0);
-    this.#home.engine.timers.schedule(this.#farewell, FAREWELL);
+    this.#limitFarewell();
   }
 
   lingerClose(): void {
@@ -299,7 +299,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     this.#plaintext.moveToHeap();
   }
 
-  /** The last record finds no room. */
+  /** The last record finds no room, or the peer does not leave. */
   onTimer(): void {
     this.#raw.abort();
   }
@@ -337,6 +337,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
         this.#ssl.feed(slice, start, length);
         const rest = this.#shakeHands();
         if (rest === null) continue;
+        if (this.closed) return;
         // What came behind the handshake is read first.
         if (at < slice.length) this.#pending.unshift(slice.part(at, slice.length - at));
         this.#pending.unshift(sliceOf(rest));
@@ -353,12 +354,12 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     const plain = decryption.decrypt(slice, start, length);
     const { outcome, failure } = decryption;
     // Whatever was said beside data is answered before anybody else uses the shared memory.
-    if (outcome !== null) this.#sendWritten();
+    const alerted = outcome !== null && this.#sendWritten();
     this.#lookForSession();
     this.#show(plain);
     if (this.closed || outcome === null || outcome === "more") return;
     if (outcome === "end") this.#onPeerEnd();
-    else this.#fail(failure!);
+    else this.#fail(failure!, alerted);
   }
 
   #show(slice: Slice): void {
@@ -405,10 +406,10 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     const ssl = this.#ssl;
     const outcome = ssl.handshake();
     const fault = outcome === "fault" ? faultOf(ssl) : null;
-    this.#sendWritten();
+    const alerted = this.#sendWritten();
     if (outcome === "more") return null;
     if (outcome !== "done") {
-      this.#fail(fault ?? { code: "tls", detail: "close notify" });
+      this.#fail(fault ?? { code: "tls", detail: "close notify" }, alerted);
       return null;
     }
     const rest = ssl.unread() ?? NOTHING;
@@ -434,8 +435,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     if (!ssl.write(plaintext.owner, plaintext.start, length)) {
       out.release();
       const fault = faultOf(ssl);
-      this.#sendWritten();
-      return this.#fail(fault);
+      return this.#fail(fault, this.#sendWritten());
     }
     plaintext.settle(length);
     out.length = ssl.take(out, 0);
@@ -444,13 +444,14 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     if (full) this.#sendWritten();
   }
 
-  /** Sends what OpenSSL has to say by itself: the handshake, answers, alerts. */
-  #sendWritten(): void {
+  /** Sends what OpenSSL has to say by itself: the handshake, answers, alerts. @returns whether there was anything */
+  #sendWritten(): boolean {
     const length = this.#ssl.written();
-    if (length === 0) return;
+    if (length === 0) return false;
     const out = this.#home.engine.memory.cut(length);
     this.#ssl.take(out, 0);
     this.#send(out);
+    return true;
   }
 
   #send(slice: Slice): void {
@@ -485,6 +486,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
 
   #sayGoodbye(): void {
     this.#ended = true;
+    this.#lastByte = this.#raw.taken + this.#raw.queued;
     if (this.#phase !== OPEN || this.#ssl.freed) return;
     this.#ssl.shutdown();
     this.#sendWritten();
@@ -498,14 +500,26 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     this.#raw.resume();
   }
 
-  /** Fails, when what is to be said of it has been handed to the raw connection. */
-  #fail(failure: TransportFailure): void {
+  /**
+   * Fails, when what is to be said of it has been handed to the raw connection.
+   *
+   * @param alerted the peer is told why
+   */
+  #fail(failure: TransportFailure, alerted: boolean): void {
     this.#failure = failure;
     this.#finish();
     // A client that is still sending would be answered with a reset, which destroys the alert that it has not read yet. To a
     // backend nobody owes that, and whoever asked for it waits.
-    if (this.#remember === null) this.#raw.lingerClose();
+    if (alerted && this.#remember === null) this.#raw.lingerClose();
     else this.#raw.close();
+    this.#limitFarewell();
+  }
+
+  /** Nobody waits for the end of the raw connection any more: it comes soon. */
+  #limitFarewell(): void {
+    if (this.#raw.closed) return;
+    this.#farewell = new Timer(this, 0);
+    this.#home.engine.timers.schedule(this.#farewell, FAREWELL);
   }
 
   /** Nothing is read or written any more, and nobody has to be told of anything but the end. */
@@ -529,7 +543,9 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     if (this.#gone) return;
     this.#gone = true;
     if (this.#farewell !== undefined) this.#home.engine.timers.cancel(this.#farewell);
-    this.handler.onClose(this, this.#failure ?? failure);
+    // A peer that has said goodbye need not wait for ours.
+    const over = this.#peerEnded && this.#ended && this.#raw.taken >= this.#lastByte;
+    this.handler.onClose(this, this.#failure ?? (over ? null : failure));
   }
 
   #touch(): void {
