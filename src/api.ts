@@ -32,6 +32,11 @@ export interface ProxyOptions {
   readonly color?: boolean;
   /** How bytes are moved, whatever the configuration says. */
   readonly transport?: "auto" | "node" | "uring";
+  /**
+   * Folder for what the proxy makes itself, such as certificates. Default: `$XDG_DATA_HOME/sluice` if that is set, else
+   * `/var/lib/sluice` for root, else `~/.local/share/sluice`.
+   */
+  readonly data?: string | undefined;
   /** Old-generation heap of each worker thread, in MiB. Default: its share of half the memory, 256 to 4096. */
   readonly workerHeapMb?: number;
 }

@@ -24,7 +24,7 @@ import { Xorshift } from "#core/random.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
 import type { SharedTables } from "#model/shared/tables.ts";
 import type { EndpointData, SnapshotData } from "#model/snapshot.ts";
-import type { WorkerPayload } from "#model/worker.ts";
+import type { WorkerPayload, WorkerUpdate } from "#model/worker.ts";
 import { ListenerSet } from "#process/listeners/listener-set.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import type { Supervision, WorkerPool } from "#process/workers.ts";
@@ -38,6 +38,7 @@ import {
   type ProxyStatus,
   type ReloadResult,
 } from "./api.ts";
+import { Certificates } from "./certificates.ts";
 import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
 import { originOf, readerFor } from "./reading.ts";
@@ -52,12 +53,13 @@ export async function trustLocal(request: TrustRequest): Promise<boolean> {
 
 /** How an app runs, with every default filled in. */
 export interface AppOptions extends Required<
-  Omit<ProxyOptions, "writeAccess" | "log" | "workerHeapMb" | "transport">
+  Omit<ProxyOptions, "writeAccess" | "log" | "workerHeapMb" | "transport" | "data">
 > {
   readonly source: ConfigSource;
   readonly writeAccess?: ProxyOptions["writeAccess"];
   readonly log?: ProxyOptions["log"];
   readonly workerHeapMb?: number;
+  readonly data?: ProxyOptions["data"];
   readonly transport?: ProxyOptions["transport"];
   /** Times of the workers' supervision, where they are not the usual ones. */
   readonly supervision?: Partial<Supervision>;
@@ -77,6 +79,7 @@ interface Running {
   readonly pool: WorkerPool;
   readonly discovery: Discovery;
   readonly health: HealthChecker;
+  readonly certificates: Certificates;
   readonly applier: Applier;
   readonly watch: FileWatch;
 }
@@ -123,7 +126,14 @@ export class App extends EventEmitter<ProxyEvents> {
 
   /** Where connections are accepted; empty while nothing listens. */
   get addresses(): readonly ListeningAddress[] {
-    return this.#running?.listeners.addresses() ?? [];
+    const addresses = this.#running?.listeners.addresses() ?? [];
+    const secure = new Set(
+      this.config.listen.flatMap(({ text, tls }) => (tls === null ? [] : [text])),
+    );
+    return addresses.map(({ configured, url }) => ({
+      configured,
+      url: secure.has(configured) ? url.replace(/^http:/, "https:") : url,
+    }));
   }
 
   /** How it is doing now. */
@@ -292,6 +302,7 @@ export class App extends EventEmitter<ProxyEvents> {
     if (running === null) return;
     running.discovery.stop();
     running.health.stop();
+    await running.certificates.close();
     await running.watch.close();
     await running.fleet.stop();
     await running.listeners.close();
@@ -311,9 +322,10 @@ export class App extends EventEmitter<ProxyEvents> {
       resolve: resolveHost,
       scheduler: systemScheduler,
       random,
-      publish: (changes) => pool.update(changes),
+      publish: (changes) => this.#update(pool, { addresses: changes }),
       log: (level, message, fields) => this.say(level, "name_resolution", message, fields),
     });
+    const certificates = this.#certificates(pool, random);
     const health = new HealthChecker({
       probe: httpProbe,
       scheduler: systemScheduler,
@@ -323,7 +335,11 @@ export class App extends EventEmitter<ProxyEvents> {
         tables.endpoints.setHealth(slot, healthy ? HEALTH.UP : HEALTH.DOWN),
       log: (level, message, fields) => this.say(level, "health_check", message, fields),
     });
-    const metrics = await this.#observer.open(tables, () => fleet.transport);
+    const metrics = await this.#observer.open(
+      tables,
+      () => fleet.transport,
+      () => certificates.current,
+    );
     const applier = new Applier({
       workers: pool,
       listeners,
@@ -333,14 +349,23 @@ export class App extends EventEmitter<ProxyEvents> {
           discovery.settled(),
           new Promise<void>((resolve) => void systemScheduler.after(FIRST_LOOKUP, resolve)),
         ]);
+        return certificates.prepare(next);
       },
-      after: (next) => {
+      after: async (next) => {
         discovery.update(endpointsOf(next));
         health.update(next.upstreams);
         metrics.use(next);
+        await certificates.commit();
       },
-      undo: (_next, current) => discovery.update(endpointsOf(current)),
-      payload: (snapshot): WorkerPayload => ({ snapshot, addresses: discovery.addresses() }),
+      undo: (_next, current) => {
+        discovery.update(endpointsOf(current));
+        certificates.discard();
+      },
+      payload: (snapshot): WorkerPayload => ({
+        snapshot,
+        addresses: discovery.addresses(),
+        ...certificates.payload(snapshot),
+      }),
     });
     const watch = new FileWatch({
       scheduler: systemScheduler,
@@ -357,9 +382,27 @@ export class App extends EventEmitter<ProxyEvents> {
       pool,
       discovery,
       health,
+      certificates,
       applier,
       watch,
     };
+  }
+
+  #certificates(pool: WorkerPool, random: Xorshift): Certificates {
+    return new Certificates({
+      data: this.#options.data,
+      directory: this.#options.directory,
+      environment: this.#options.environment,
+      random,
+      wall: Date.now,
+      publish: (update) => this.#update(pool, update),
+      log: (level, code, message, fields) => this.say(level, code, message, fields),
+    });
+  }
+
+  /** Tells all workers what has changed beside the snapshot. */
+  #update(pool: WorkerPool, update: WorkerUpdate): void {
+    pool.update(update);
   }
 
   #workers(listeners: ListenerSet): number {

@@ -214,14 +214,13 @@ describe("explain", () => {
     assert.deepEqual([empty.request.authority, empty.notes], ["", []]);
   });
 
-  it("promises backends no https, since there is no listener with TLS", async () => {
+  it("tells backends of https when the URL says so", async () => {
     for (const url of ["https://a.test/", "wss://a.test/"]) {
-      const { forwarding, notes } = await explained(CONFIG, { url });
+      const { forwarding } = await explained(CONFIG, { url });
       const after = (name: string): readonly string[] | undefined =>
         forwarding?.edits.find(({ what }) => what === `header ${name}`)?.after;
-      assert.deepEqual(after("x-forwarded-proto"), ["http"]);
-      assert.deepEqual(after("x-forwarded-port"), ["80"]);
-      assert.match(notes.join("\n"), /TLS, which is not part of this version$/);
+      assert.deepEqual(after("x-forwarded-proto"), ["https"]);
+      assert.deepEqual(after("x-forwarded-port"), ["443"]);
     }
   });
 });

@@ -222,6 +222,8 @@ function linkForExplaining({ snapshot, filters }: ExplainInput): LinkedSnapshot 
     // What functions of the configuration do is known when they run.
     inline: () => ({}),
     endpointState: (slot) => ({ slot, addresses: [] }),
+    listenerTls: new Map(),
+    clientContext: () => ({ release: () => undefined }),
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(0),
   });

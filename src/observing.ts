@@ -6,6 +6,7 @@ import { urlOf } from "#control/announce.ts";
 import type { SharedTables } from "#model/shared/tables.ts";
 import { packageVersion } from "#process/package-version.ts";
 import {
+  type CertificateFacts,
   type ControlCounters,
   Metrics,
   createControlCounters,
@@ -64,8 +65,15 @@ export class Observer {
     else this.#access?.write(lines);
   }
 
-  /** Opens the access log, and the metrics over these tables. `transport`: how the workers move bytes. */
-  async open(tables: SharedTables, transport: () => string): Promise<Metrics> {
+  /**
+   * Opens the access log, and the metrics over these tables. `transport`: how the workers move bytes; `certificates`: those
+   * that are shown.
+   */
+  async open(
+    tables: SharedTables,
+    transport: () => string,
+    certificates: () => readonly CertificateFacts[],
+  ): Promise<Metrics> {
     if (this.#options.writeAccess === undefined) {
       this.#access = await openLogWriter({
         to: 1,
@@ -86,6 +94,7 @@ export class Observer {
       wall,
       startedWall: wall(),
       logDropped: () => this.#access?.dropped ?? 0,
+      certificates,
     });
     return this.#metrics;
   }

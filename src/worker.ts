@@ -19,7 +19,14 @@ import { link } from "#link/link.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
 import { openTables } from "#model/shared/tables.ts";
 import type { ModuleData } from "#model/snapshot.ts";
-import type { AddressUpdate, WorkerBoot, WorkerPayload, WorkerReport } from "#model/worker.ts";
+import type { CertificateUpdate } from "#model/tls.ts";
+import type {
+  AddressUpdate,
+  WorkerBoot,
+  WorkerPayload,
+  WorkerReport,
+  WorkerUpdate,
+} from "#model/worker.ts";
 import { Heartbeats } from "#process/heartbeat.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "#process/protocol.ts";
 import type { Filter } from "#sdk/filter.ts";
@@ -27,10 +34,11 @@ import type { Listener, ListenSource } from "#transport/contract.ts";
 import { AccessLog } from "#telemetry/access-log.ts";
 import { createExchangeTelemetry } from "#telemetry/exchange-telemetry.ts";
 import { processFacts } from "#telemetry/process-facts.ts";
+import { WorkerTls } from "#tls/serve/worker-tls.ts";
 import { chooseTransport } from "#transport/choose.ts";
 
 type RequestHook = NonNullable<Filter["onRequestHead"]>;
-type Control = ToWorker<WorkerPayload, AddressUpdate>;
+type Control = ToWorker<WorkerPayload, WorkerUpdate>;
 
 const start = workerData as WorkerStart<WorkerBoot>;
 const { row, workers, boot } = start;
@@ -74,6 +82,16 @@ const dataPlane = new DataPlane({
   resolveSoon: (slot) => report({ kind: "connect-failed", slot }),
 });
 
+const tls = new WorkerTls(transport.tls, (name, reason) =>
+  report({
+    kind: "log",
+    level: "error",
+    code: "certificate_unusable",
+    message: `the certificate for ${name === "" ? "clients without a server name" : name} cannot be used: ${reason}`,
+    fields: { name },
+  }),
+);
+
 tables.workers.onRing(() => dataPlane.onDoorbell());
 
 /** What balancers look at. */
@@ -100,7 +118,11 @@ transport.timers.schedule(beat, Heartbeats.INTERVAL);
 const states = new Map<number, EndpointState>();
 const listeners = new Map<string, Listener>();
 /** Linked and waiting for its commit. */
-let prepared: { readonly id: number; readonly snapshot: LinkedSnapshot } | null = null;
+let prepared: {
+  readonly id: number;
+  readonly snapshot: LinkedSnapshot;
+  readonly certificates: CertificateUpdate;
+} | null = null;
 
 // ── what the control thread asks ─────────────────────────────────────────────────────────────────────
 
@@ -116,7 +138,7 @@ port.on("message", (message: Control) => {
       if (prepared?.id === message.id) prepared = null;
       break;
     case "update":
-      learn(message.update);
+      update(message.update);
       break;
     case "drain":
       void drain(message.deadline);
@@ -124,7 +146,8 @@ port.on("message", (message: Control) => {
   }
 });
 
-async function prepare(id: number, { snapshot, addresses }: WorkerPayload): Promise<void> {
+async function prepare(id: number, payload: WorkerPayload): Promise<void> {
+  const { snapshot, addresses, certificates, ticketSecrets } = payload;
   if (refused) {
     const reason = `\`transport: uring\` is not possible here: ${without?.reason}. ${without?.help}; or write \`transport: auto\``;
     say({ type: "refused", id, reason, place: null });
@@ -133,14 +156,17 @@ async function prepare(id: number, { snapshot, addresses }: WorkerPayload): Prom
   try {
     const module = snapshot.module === null ? null : await importModule(snapshot.module);
     learn(addresses);
+    tls.setTicketSecrets(ticketSecrets);
     const linked = link(snapshot, {
       filters: FILTERS,
       inline: (place) => filterAt(module, place),
       endpointState: stateOf,
+      listenerTls: tls.prepare(snapshot, certificates),
+      clientContext: (data) => tls.clientContext(data),
       load,
       random,
     });
-    prepared = { id, snapshot: linked };
+    prepared = { id, snapshot: linked, certificates };
     say({ type: "prepared", id });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -151,15 +177,16 @@ async function prepare(id: number, { snapshot, addresses }: WorkerPayload): Prom
 
 async function commit(message: Extract<Control, { type: "commit" }>): Promise<void> {
   if (prepared?.id !== message.id) throw new Error(`generation ${message.id} was not prepared`);
-  const { snapshot } = prepared;
+  const { snapshot, certificates } = prepared;
   dataPlane.apply(snapshot);
+  tls.commit(snapshot.data, certificates);
   accessLog.use(snapshot.data.log.access);
   prepared = null;
   tables.workers.setGeneration(message.id);
   tables.workers.setState(row, "running");
   for (const { id, fd } of message.open) {
     const source = fd === null ? sourceOf(snapshot, id) : ({ kind: "descriptor", fd } as const);
-    listeners.set(id, await transport.listen(source, dataPlane.acceptor()));
+    listeners.set(id, await transport.listen(source, dataPlane.acceptor(id)));
   }
   // A listener that is left takes what is in the kernel's queue before it closes; nobody has to wait for that.
   for (const id of message.close) {
@@ -174,6 +201,12 @@ function sourceOf({ data }: LinkedSnapshot, id: string): ListenSource {
   const listener = data.listeners.find((one) => one.id === id);
   if (listener === undefined) throw new Error(`the snapshot has no listener ${id}`);
   return { kind: "address", address: listener.address };
+}
+
+function update({ addresses, certificates, ticketSecrets }: WorkerUpdate): void {
+  if (addresses !== undefined) learn(addresses);
+  if (certificates !== undefined) tls.use(certificates);
+  if (ticketSecrets !== undefined) tls.setTicketSecrets(ticketSecrets);
 }
 
 /** New addresses of endpoints: connections from now on go there. */

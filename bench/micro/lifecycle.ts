@@ -41,7 +41,7 @@ const proxy = await startProxy({
 });
 const clients = Array.from({ length: CLIENTS }, () => {
   const client = new BenchConnection(transport, {} as ConnectionHandler);
-  proxy.dataPlane.acceptor().onConnection(client);
+  proxy.dataPlane.acceptor("test").onConnection(client);
   return client;
 });
 

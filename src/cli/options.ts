@@ -13,6 +13,7 @@ export interface SourceOptions {
   readonly to?: readonly string[];
   readonly listen?: readonly string[];
   readonly domain?: readonly string[];
+  readonly data?: string;
 }
 
 /** For options that may be given several times. */

@@ -18,6 +18,8 @@ const EXAMPLES = `
 Examples:
   sluice --to http://localhost:3000         everything that arrives on :8080 goes to the application on :3000
   sluice --to :3000 --listen 127.0.0.1:80   the same, on another address
+  sluice --to :3000 --domain localhost --listen :8443
+                                            the same by https, with a certificate of the local authority
   sluice init                               write a sluice.yaml to begin with
   sluice run                                run the configuration of this folder
   sluice explain GET http://example.com/    what would happen to a request, and why`;
@@ -40,7 +42,7 @@ export function createProgram(terminal: Terminal): Program {
     .helpCommand("help [command]", "say what a command takes")
     .showHelpAfterError("(`sluice --help` shows what there is)");
 
-  addSource(program).action(async (options: SourceOptions) => {
+  addData(addSource(program)).action(async (options: SourceOptions) => {
     refuseUnknown(program);
     if (options.to === undefined && options.config === undefined) {
       terminal.err(
@@ -70,7 +72,7 @@ export function createProgram(terminal: Terminal): Program {
 
 /** One command for each file beside this one; `ends` takes its exit code. */
 function addCommands(program: Command, terminal: Terminal, ends: (code: number) => void): void {
-  addSource(program.command("run").description("run a configuration")).action(
+  addData(addSource(program.command("run").description("run a configuration"))).action(
     async (_: SourceOptions, command: Command) =>
       ends(await (await import("./run.ts")).run(terminal, command.optsWithGlobals())),
   );
@@ -101,14 +103,12 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
   ).action(async (_: SourceOptions, command: Command) =>
     ends(await (await import("./reload.ts")).reload(terminal, command.optsWithGlobals())),
   );
-  program
-    .command("trust")
+  addData(program.command("trust"))
     .description("let this machine trust the local certificate authority; made if there is none")
-    .option("--data <dir>", "where the authority is kept, if it is not the usual folder")
     .option("--dry-run", "only say what would be done")
     .option("--uninstall", "undo it")
-    .action(async (options: TrustCommandOptions) =>
-      ends(await (await import("./trust.ts")).trust(terminal, options)),
+    .action(async (_: TrustCommandOptions, command: Command) =>
+      ends(await (await import("./trust.ts")).trust(terminal, command.optsWithGlobals())),
     );
   program
     .command("init")
@@ -154,7 +154,19 @@ function addSource(command: Command): Command {
         .conflicts("config"),
     )
     .addOption(
-      // Needs TLS, which there is not yet: known only so that it can be refused in a sentence.
-      new Option("--domain <name>").argParser(collect).hideHelp(),
+      new Option(
+        "--domain <name>",
+        "with --to: answer for this name by https, on :443 or where --listen says; repeatable",
+      )
+        .argParser(collect)
+        .conflicts("config"),
     );
+}
+
+/** Where the proxy keeps what it makes itself. */
+function addData(command: Command): Command {
+  return command.option(
+    "--data <folder>",
+    "folder for certificates that the proxy makes (default: $XDG_DATA_HOME/sluice, /var/lib/sluice for root, or ~/.local/share/sluice)",
+  );
 }

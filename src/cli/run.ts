@@ -76,6 +76,7 @@ async function create(terminal: Terminal, options: SourceOptions): Promise<Proxy
       },
       defaultAdmin: true,
       color: terminal.color,
+      data: options.data,
       ...heapOption(terminal),
       ...transportOption(terminal),
     });

@@ -22,7 +22,7 @@ test("address: a listen address that is none says how one looks", () => {
   const cases: [string, RegExp][] = [
     ["localhost", /no port.*:8080/s],
     ["http://:8080", /no scheme.*write `:8080`/s],
-    ["https://:443", /^TLS is not part of this version yet/],
+    ["https://:443", /no scheme.*address: ":443", tls: local/s],
     ["::1", /in brackets/],
     [":99999", /not a port/],
     [":http", /not a port/],
@@ -39,6 +39,8 @@ test("address: every form of an endpoint", () => {
   const cases: [string, string, string][] = [
     ["http://localhost:3000", "http://localhost:3000", "localhost:3000"],
     ["http://localhost:3000/", "http://localhost:3000", "localhost:3000"],
+    ["https://App.Internal", "https://app.internal:443", "app.internal"],
+    ["https://[::1]:8443/", "https://[::1]:8443", "[::1]:8443"],
     ["HTTP://App.Internal", "http://app.internal:80", "app.internal"],
     ["localhost:3000", "http://localhost:3000", "localhost:3000"],
     [":3000", "http://localhost:3000", "localhost:3000"],
@@ -56,7 +58,7 @@ test("address: every form of an endpoint", () => {
 
 test("address: an endpoint that cannot be used says what to write", () => {
   const cases: [string, RegExp][] = [
-    ["https://localhost:3000", /TLS to backends is not part of this version yet/],
+    ["wss://localhost:3000", /write `https:\/\/localhost:3000`/],
     ["h2c://localhost:3000", /HTTP\/2 to backends is not part of this version yet/],
     ["ws://localhost:3000", /write `http:\/\/localhost:3000`/],
     ["ftp://x", /not a scheme/],

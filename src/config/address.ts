@@ -4,7 +4,7 @@
 import { domainToASCII } from "node:url";
 import type { Parsed } from "#core/units.ts";
 import { formatIp, parseIp } from "#core/collections/ip.ts";
-import type { EndpointAddress, EndpointConfig, ListenAddress, ListenConfig } from "./types.ts";
+import type { EndpointAddress, EndpointConfig, ListenAddress } from "./types.ts";
 
 const LISTEN_HINT = "for example `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/sluice.sock`";
 const ENDPOINT_HINT =
@@ -13,10 +13,16 @@ const ENDPOINT_HINT =
 /** Longest path of a unix socket that every platform takes (sockaddr_un, with its final NUL). */
 const UNIX_PATH_MAX = 103;
 
+/** A listen address with its canonical form. */
+export interface WrittenAddress {
+  readonly address: ListenAddress;
+  readonly text: string;
+}
+
 type Failure = Extract<Parsed<never>, { ok: false }>;
 
 /** Reads `:8080`, `8080`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `unix:/run/sluice.sock`. */
-export function parseListenAddress(text: string): Parsed<ListenConfig> {
+export function parseListenAddress(text: string): Parsed<WrittenAddress> {
   if (text.startsWith("unix:")) {
     const path = parseUnixPath(text, LISTEN_HINT);
     if (!path.ok) return path;
@@ -25,8 +31,8 @@ export function parseListenAddress(text: string): Parsed<ListenConfig> {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[0];
   if (scheme?.toLowerCase() === "https://") {
     return failure(
-      "TLS is not part of this version yet",
-      "let something in front of the proxy terminate TLS for now",
+      "a listen address has no scheme",
+      `write \`{ address: "${text.slice("https://".length)}", tls: local }\`, or \`tls\` with the files of a certificate`,
     );
   }
   if (scheme !== undefined) {
@@ -44,18 +50,19 @@ export function parseListenAddress(text: string): Parsed<ListenConfig> {
 }
 
 /**
- * Reads `http://host:port`, `host:port`, `:3000` and `3000` (both on localhost), `unix:/path`. The weight of the result
+ * Reads `http://host:port`, `https://host`, `host:port`, `:3000` and `3000` (both on localhost), `unix:/path`. The weight of the result
  * is 1.
  */
 export function parseEndpoint(text: string): Parsed<EndpointConfig> {
   if (text.startsWith("unix:")) {
     const path = parseUnixPath(text, ENDPOINT_HINT);
     if (!path.ok) return path;
-    return { ok: true, value: endpoint({ kind: "unix", path: path.value }) };
+    return { ok: true, value: endpoint({ kind: "unix", path: path.value }, false) };
   }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   const rest = scheme === undefined ? text : text.slice(scheme.length + 3);
-  if (scheme !== undefined && scheme !== "http") return unusableScheme(scheme, rest);
+  const secure = scheme === "https";
+  if (scheme !== undefined && scheme !== "http" && !secure) return unusableScheme(scheme, rest);
   const extra = /[/?#@]/.exec(rest);
   if (extra !== null && rest !== `${rest.slice(0, extra.index)}/`) {
     return extraParts(text, rest, extra[0], extra.index);
@@ -73,9 +80,9 @@ export function parseEndpoint(text: string): Parsed<EndpointConfig> {
   const address: EndpointAddress = {
     kind: "tcp",
     host: host === "" ? "localhost" : host,
-    port: port ?? 80,
+    port: port ?? (secure ? 443 : 80),
   };
-  return { ok: true, value: endpoint(address) };
+  return { ok: true, value: endpoint(address, secure) };
 }
 
 /** A host as it is compared: lower case, ASCII form, IPv6 without brackets; undefined when it is none. */
@@ -147,22 +154,17 @@ function parseUnixPath(text: string, hint: string): Parsed<string> {
 }
 
 function unusableScheme(scheme: string, rest: string): Failure {
-  if (scheme === "https") {
-    return failure(
-      "TLS to backends is not part of this version yet",
-      `use \`http://${rest}\` if the backend also speaks plain HTTP`,
-    );
-  }
   if (scheme === "h2c" || scheme === "grpc") {
     return failure(
       "HTTP/2 to backends is not part of this version yet",
       `use \`http://${rest}\` if the backend also speaks HTTP/1.1`,
     );
   }
-  if (scheme === "ws") {
+  if (scheme === "ws" || scheme === "wss") {
+    const plain = scheme === "ws" ? "http" : "https";
     return failure(
-      "a WebSocket backend is written with http://, upgrades pass by themselves",
-      `write \`http://${rest}\``,
+      `a WebSocket backend is written with ${plain}://, upgrades pass by themselves`,
+      `write \`${plain}://${rest}\``,
     );
   }
   return failure(`\`${scheme}://\` is not a scheme for a backend`, ENDPOINT_HINT);
@@ -184,16 +186,18 @@ function extraParts(text: string, rest: string, mark: string, index: number): Fa
   return failure(`an endpoint is an address only, without \`${path}\``, hint);
 }
 
-function endpoint(address: EndpointAddress): EndpointConfig {
+function endpoint(address: EndpointAddress, secure: boolean): EndpointConfig {
   if (address.kind === "unix") {
-    return { address, url: `unix:${address.path}`, authority: "localhost", weight: 1 };
+    const url = `unix:${address.path}`;
+    return { address, url, authority: "localhost", weight: 1, secure };
   }
   const full = hostPort(address.host, address.port);
   return {
     address,
-    url: `http://${full}`,
-    authority: address.port === 80 ? hostPort(address.host, null) : full,
+    url: `${secure ? "https" : "http"}://${full}`,
+    authority: address.port === (secure ? 443 : 80) ? hostPort(address.host, null) : full,
     weight: 1,
+    secure,
   };
 }
 

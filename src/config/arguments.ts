@@ -1,6 +1,7 @@
 /**
  * The short form: a whole configuration in the arguments of one command.
  */
+import { CidrSet } from "#core/collections/cidr.ts";
 import type { ConfigInput } from "./input.ts";
 import type { ConfigPath, SourceIndex, SourcePosition } from "./source-map.ts";
 
@@ -24,14 +25,41 @@ export function fromArguments(form: ShortForm): {
 } {
   const domains = form.domain ?? [];
   const secure = domains.length > 0;
+  const isLocal = domains.every(isLocalName);
   const listen = form.listen ?? [secure ? ":443" : ":8080"];
   const value = {
-    listen: secure ? listen.map((address) => ({ address, tls: "auto" })) : [...listen],
+    listen: secure
+      ? listen.map((address) => ({
+          address,
+          tls: isLocal ? ("local" as const) : ("auto" as const),
+        }))
+      : [...listen],
     upstreams: { [SHORT_FORM_UPSTREAM]: { endpoints: [...form.to] } },
-    routes: [{ match: secure ? [...domains] : "/*", to: SHORT_FORM_UPSTREAM }],
+    routes: [{ match: secure ? domains.map(asMatch) : "/*", to: SHORT_FORM_UPSTREAM }],
   };
   return { value, index: flagIndex };
 }
+
+/** An IPv6 address stands in brackets where a host is matched. */
+function asMatch(domain: string): string {
+  return domain.includes(":") && !domain.startsWith("[") ? `[${domain}]` : domain;
+}
+
+/** Names that no public authority certifies: `localhost`, what is below it, and addresses of private networks. */
+function isLocalName(domain: string): boolean {
+  return /^(?:[^/]+\.)?localhost$/i.test(domain) || PRIVATE.has(domain.replace(/^\[|\]$/g, ""));
+}
+
+const PRIVATE = new CidrSet([
+  "10.0.0.0/8",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "::1",
+  "fc00::/7",
+  "fe80::/10",
+]);
 
 const FILE = "command line";
 

@@ -6,7 +6,7 @@ import { suggest } from "#core/suggest.ts";
 import type { FilterSchemas } from "#sdk/config.ts";
 import { parseEndpoint, parseListenAddress } from "./address.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { type ConfigPath, type SourceMap, formatPath } from "./source-map.ts";
+import { type ConfigPath, type SourceMap, formatPath, isMapping, itemsOf } from "./source-map.ts";
 
 /** Checks a raw configuration, references resolved. */
 export function crossCheck(raw: unknown, filters: FilterSchemas, sources: SourceMap): Diagnostic[] {
@@ -15,6 +15,7 @@ export function crossCheck(raw: unknown, filters: FilterSchemas, sources: Source
   checks.addresses(raw);
   checks.endpoints(raw["upstreams"]);
   checks.routes(raw["routes"], raw["upstreams"]);
+  checks.passThrough(raw["listen"], raw["upstreams"]);
   return checks.diagnostics;
 }
 
@@ -97,6 +98,20 @@ class CrossChecks {
           [...path, "name"],
           `the route name \`${route["name"]}\``,
         );
+      }
+    }
+  }
+
+  /** Connections that are passed on lead to upstreams that exist. */
+  passThrough(listen: unknown, upstreams: unknown): void {
+    const names = isMapping(upstreams) ? Object.keys(upstreams) : [];
+    for (const { item, path } of itemsOf(listen, ["listen"])) {
+      const tls = isMapping(item) ? item["tls"] : undefined;
+      const passed = isMapping(tls) ? tls["passThrough"] : undefined;
+      if (!isMapping(passed)) continue;
+      for (const [name, to] of Object.entries(passed)) {
+        const place = [...path, "tls", "passThrough", name];
+        if (typeof to === "string") this.#destination(to, names, place);
       }
     }
   }
@@ -184,13 +199,4 @@ class CrossChecks {
       ),
     );
   }
-}
-
-function itemsOf(value: unknown, path: ConfigPath): { item: unknown; path: ConfigPath }[] {
-  if (!Array.isArray(value)) return [{ item: value, path }];
-  return value.map((item: unknown, index) => ({ item, path: [...path, index] }));
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

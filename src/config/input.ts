@@ -30,7 +30,59 @@ export interface ConfigInput<
 }
 
 /** An address, or a mapping that holds one. */
-export type ListenInput = string | number | { readonly address: string | number };
+export type ListenInput =
+  | string
+  | number
+  | {
+      readonly address: string | number;
+      readonly tls?: ListenTlsInput["tls"] | undefined;
+      readonly redirect?: "https" | undefined;
+    };
+
+/** See `schema/tls.ts`. */
+export interface CertificateInput {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** See `schema/tls.ts`. */
+export interface ClientCertificatesInput {
+  readonly mode?: "require" | "request" | undefined;
+  readonly ca: string;
+  readonly crl?: string | undefined;
+}
+
+/** See `schema/tls.ts`. */
+export interface TlsNameInput {
+  readonly preset?: "modern" | "intermediate" | undefined;
+  readonly clientCertificates?: "off" | ClientCertificatesInput | undefined;
+}
+
+/** The forms of a listener's `tls`; see `schema/tls.ts`. */
+export interface ListenTlsInput {
+  readonly certificates: "auto" | "local" | OneOrMany<CertificateInput>;
+  readonly tls:
+    | ListenTlsInput["certificates"]
+    | {
+        readonly certificates?: ListenTlsInput["certificates"] | undefined;
+        readonly preset?: "modern" | "intermediate" | undefined;
+        readonly default?: string | undefined;
+        readonly clientCertificates?: ClientCertificatesInput | undefined;
+        readonly names?: Readonly<Record<string, TlsNameInput>> | undefined;
+        readonly passThrough?: Readonly<Record<string, string>> | undefined;
+        readonly hsts?: "auto" | "off" | undefined;
+      };
+}
+
+/** See `schema/tls.ts`. */
+export interface UpstreamTlsInput {
+  readonly verify?: boolean | undefined;
+  readonly ca?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly minVersion?: "1.2" | "1.3" | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
 
 /** An address, or a mapping that holds one. */
 export type EndpointInput =
@@ -49,6 +101,7 @@ export type UpstreamInput =
       readonly ejection?: "off" | EjectionInput | undefined;
       readonly connections?: ConnectionsInput | undefined;
       readonly retries?: "off" | RetriesInput | undefined;
+      readonly tls?: UpstreamTlsInput | undefined;
       readonly timeouts?: Pick<TimeoutsInput, AttemptTimeoutName> | undefined;
     };
 
@@ -88,6 +141,7 @@ export interface RetriesInput {
 
 /** See `schema/timeouts.ts`. */
 export interface TimeoutsInput {
+  readonly handshake?: string | undefined;
   readonly head?: string | undefined;
   readonly bodyIdle?: string | undefined;
   readonly bodyGrace?: string | undefined;
@@ -107,6 +161,8 @@ export type AttemptTimeoutName = "connect" | "firstByte" | "responseIdle" | "tun
 /** See `schema/limits.ts`. */
 export interface LimitsInput {
   readonly connections?: number | undefined;
+  readonly handshakes?: number | undefined;
+  readonly handshakeRate?: number | "off" | undefined;
   readonly bodyRate?: string | undefined;
 }
 

@@ -157,6 +157,8 @@ function listWords(words: readonly string[], conjunction: string): string {
 
 /** The value is of another kind than this form. */
 const WRONG_KIND = 0;
+/** The value is of the right kind, but has keys of another form, or misspelt ones. */
+const OTHER_KEYS = 0.5;
 /** The value is of the right kind, or a part of it is at fault. */
 const RIGHT_KIND = 1;
 /** The value is nearly one of the words of this form. */
@@ -169,6 +171,7 @@ function branchScore(issues: readonly Issue[]): number {
 function issueScore(issue: Issue): number {
   if (issue.path.length > 0) return RIGHT_KIND;
   if (issue.code === "invalid_type") return WRONG_KIND;
+  if (issue.code === "unrecognized_keys") return OTHER_KEYS;
   // A word that is nothing like the known ones was hardly meant to be one.
   if (issue.code === "invalid_value")
     return issue.message.includes("did you mean") ? NEAR_WORD : WRONG_KIND;

@@ -9,7 +9,9 @@ test("load: the shortest configuration has every default", async (t) => {
   const result = await loadText(t, "upstreams: { app: 3000 }\n");
   assert.ok(result.ok);
   const expected: Config = {
-    listen: [{ address: { kind: "tcp", host: "", port: 8080 }, text: ":8080" }],
+    listen: [
+      { address: { kind: "tcp", host: "", port: 8080 }, text: ":8080", tls: null, redirect: null },
+    ],
     upstreams: [
       {
         name: "app",
@@ -19,6 +21,7 @@ test("load: the shortest configuration has every default", async (t) => {
             url: "http://localhost:3000",
             authority: "localhost:3000",
             weight: 1,
+            secure: false,
           },
         ],
         balance: "round-robin",
@@ -26,6 +29,14 @@ test("load: the shortest configuration has every default", async (t) => {
         ejection: { consecutiveFailures: 5, pause: ms(10_000), maxPause: ms(300_000) },
         connections: { max: null, maxPending: 1024, queueTimeout: ms(5000), idle: ms(4000) },
         retries: { attempts: 1, on: [], idempotencyKey: false, budgetPercent: 20 },
+        tls: {
+          verify: true,
+          ca: null,
+          serverName: null,
+          minVersion: "1.2",
+          cert: null,
+          key: null,
+        },
         timeouts: {},
       },
     ],
@@ -54,6 +65,7 @@ test("load: the shortest configuration has every default", async (t) => {
     trustedProxies: [],
     forwarded: false,
     timeouts: {
+      handshake: ms(10_000),
       head: ms(15_000),
       bodyIdle: ms(60_000),
       bodyGrace: ms(10_000),
@@ -66,7 +78,12 @@ test("load: the shortest configuration has every default", async (t) => {
       stopDelay: ms(5000),
       drain: ms(30_000),
     },
-    limits: { connections: 10_000, bodyRate: 240 as Config["limits"]["bodyRate"] },
+    limits: {
+      connections: 10_000,
+      handshakes: 2000,
+      handshakeRate: null,
+      bodyRate: 240 as Config["limits"]["bodyRate"],
+    },
     log: { access: "auto", level: "info" },
     admin: {
       address: { kind: "tcp", host: "127.0.0.1", port: 9180 },
@@ -175,7 +192,7 @@ const FORTY_MISTAKES = `listen:
 upstreams:
   api:
     endpoints:
-      - https://127.0.0.1:9001 #!
+      - wss://127.0.0.1:9001 #!
       - { url: "http://127.0.0.1:9002", weight: 0 } #!
       - { url: "http://127.0.0.1:9003", wieght: 2 } #!
       - "http://127.0.0.1:9004/base" #!

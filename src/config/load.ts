@@ -9,7 +9,15 @@ import { describeIssue, toFindings } from "./issues.ts";
 import { type RawConfig, type ReadOptions, readConfig } from "./read.ts";
 import { resolveReferences } from "./references.ts";
 import { createSchema, laterKeys } from "./schema/config.ts";
-import { type ConfigPath, SourceMap, formatPath, unlocated, valueAt } from "./source-map.ts";
+import { readPemFiles } from "./pem-files.ts";
+import {
+  type ConfigPath,
+  SourceMap,
+  formatPath,
+  isMapping,
+  unlocated,
+  valueAt,
+} from "./source-map.ts";
 import type { Config } from "./types.ts";
 import { safetyWarnings } from "./warnings.ts";
 
@@ -41,6 +49,10 @@ export type LoadResult =
       readonly warnings: readonly Diagnostic[];
       /** The `file:` URL of a configuration that is a module: where workers find inline filters. Else null. */
       readonly module: string | null;
+      /** Absolute name of the folder that names of files begin at. */
+      readonly directory: string;
+      /** Contents of the PEM files of issuers, revocation lists and the like, by name as written. */
+      readonly texts: ReadonlyMap<string, string>;
     }
   | {
       readonly ok: false;
@@ -75,8 +87,12 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   for (const { path, message, hint } of references.failed) {
     diagnostics.push(sources.diagnostic("error", path, message, hint));
   }
-  const raw = impliedRoute(withoutEditorHint(literal ? source.value : references.value));
-  const files = [...source.files, ...references.files];
+  const raw = impliedRedirect(
+    impliedRoute(withoutEditorHint(literal ? source.value : references.value)),
+  );
+  const pem = readPemFiles(raw, source.directory, sources);
+  diagnostics.push(...pem.diagnostics);
+  const files = [...source.files, ...references.files, ...pem.files];
   const inlineFilters = source.module !== null || options.origin.kind === "object";
   const { config, findings } = validate(
     raw,
@@ -98,7 +114,16 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
       ...diagnostics,
       ...safetyWarnings(config, raw, options.filters, sources),
     ]);
-    return { ok: true, config, sources, files, warnings, module: source.module };
+    return {
+      ok: true,
+      config,
+      sources,
+      files,
+      warnings,
+      module: source.module,
+      directory: source.directory,
+      texts: pem.texts,
+    };
   }
   return { ok: false, diagnostics: sortDiagnostics(diagnostics), sources, files };
 }
@@ -176,6 +201,23 @@ function impliedRoute(raw: unknown): unknown {
   return name === undefined || others.length > 0
     ? raw
     : { ...raw, routes: [{ match: "/*", to: name }] };
+}
+
+/** Where certificates come by themselves, browsers find their way by themselves: port 80 leads to port 443. */
+function impliedRedirect(raw: unknown): unknown {
+  if (!isMapping(raw) || raw["listen"] === undefined) return raw;
+  const written: readonly unknown[] = Array.isArray(raw["listen"])
+    ? raw["listen"]
+    : [raw["listen"]];
+  const addresses = written.map((item) => String(isMapping(item) ? item["address"] : item));
+  const secure = written.findIndex((item, index) => {
+    if (!isMapping(item) || !/(?:^|:)443$/.test(addresses[index]!)) return false;
+    const tls = isMapping(item["tls"]) ? item["tls"]["certificates"] : item["tls"];
+    return tls === "local" || tls === "auto";
+  });
+  if (secure < 0 || addresses.some((address) => /(?:^|:)80$/.test(address))) return raw;
+  const address = addresses[secure]!.replace(/:?443$/, ":80");
+  return { ...raw, listen: [...written, { address, redirect: "https" }] };
 }
 
 /** What a reference stands for may be a secret: sentences name the reference instead. */

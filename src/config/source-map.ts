@@ -117,3 +117,14 @@ export function valueAt(raw: unknown, path: ConfigPath): unknown {
   }
   return value;
 }
+
+/** The items of a list with their places; what is no list is its only item. */
+export function itemsOf(value: unknown, path: ConfigPath): { item: unknown; path: ConfigPath }[] {
+  if (!Array.isArray(value)) return [{ item: value, path }];
+  return value.map((item: unknown, index) => ({ item, path: [...path, index] }));
+}
+
+/** Is it something with keys? */
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -38,6 +38,60 @@ export interface ListenConfig {
   readonly address: ListenAddress;
   /** Canonical form: `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/sluice.sock`. Identity across reloads. */
   readonly text: string;
+  /** Null: plain HTTP. */
+  readonly tls: ListenTlsConfig | null;
+  /** Requests are answered by a redirect to https. */
+  readonly redirect: "https" | null;
+}
+
+/** Names of files are as written: relative to the folder of the configuration. */
+export interface PairConfig {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Where the certificates of a listener come from. */
+export type CertificatesConfig =
+  | { readonly kind: "files"; readonly pairs: readonly PairConfig[] }
+  /** The local certificate authority. */
+  | { readonly kind: "local" };
+
+/** What clients have to show. */
+export interface ClientCertificatesConfig {
+  readonly mode: "require" | "request";
+  /** Names of PEM files. */
+  readonly ca: string;
+  readonly crl: string | null;
+}
+
+/** What differs for a name; undefined: as for the others. */
+export interface TlsNameConfig {
+  readonly preset?: "modern" | "intermediate" | undefined;
+  readonly clientCertificates?: ClientCertificatesConfig | null | undefined;
+}
+
+/** TLS of a listener. Names are lower case; `*.example.com` covers one label. */
+export interface ListenTlsConfig {
+  readonly certificates: CertificatesConfig;
+  readonly preset: "modern" | "intermediate";
+  /** Whose certificate clients get that send no name; null: the first. */
+  readonly default: string | null;
+  readonly clientCertificates: ClientCertificatesConfig | null;
+  readonly names: readonly (readonly [name: string, rules: TlsNameConfig])[];
+  readonly passThrough: readonly (readonly [name: string, upstream: string])[];
+  readonly hsts: "auto" | "off";
+}
+
+/** TLS to the endpoints of an upstream. */
+export interface UpstreamTlsConfig {
+  readonly verify: boolean;
+  /** Name of a PEM file; null: the issuers of the system. */
+  readonly ca: string | null;
+  readonly serverName: string | null;
+  readonly minVersion: "1.2" | "1.3";
+  /** Names of PEM files; both or none. */
+  readonly cert: string | null;
+  readonly key: string | null;
 }
 
 /** An address to connect to. */
@@ -49,12 +103,14 @@ export type EndpointAddress =
 /** One backend address of an upstream. */
 export interface EndpointConfig {
   readonly address: EndpointAddress;
-  /** Canonical form: `http://localhost:3000`, `http://[::1]:3000`, `unix:/run/app.sock`. Identity across reloads. */
+  /** Canonical form: `http://localhost:3000`, `https://[::1]:3000`, `unix:/run/app.sock`. Identity across reloads. */
   readonly url: string;
-  /** What `host: upstream` sends as Host: name and port, the port left out when it is 80; `localhost` for unix sockets. */
+  /** What `host: upstream` sends as Host: name and port, the port left out when the scheme means it; `localhost` for unix sockets. */
   readonly authority: string;
   /** Share of the requests, relative to the others: 1…1000. */
   readonly weight: number;
+  /** The connection is TLS. */
+  readonly secure: boolean;
 }
 
 /** How an endpoint is chosen. */
@@ -72,6 +128,7 @@ export interface UpstreamConfig {
   readonly ejection: EjectionConfig | null;
   readonly connections: ConnectionsConfig;
   readonly retries: RetriesConfig;
+  readonly tls: UpstreamTlsConfig;
   /** Overrides of the global `timeouts`; only what was written. */
   readonly timeouts: AttemptTimeouts;
 }
@@ -138,6 +195,8 @@ export type Override<T, Key extends keyof T> = { readonly [K in Key]?: T[K] | un
 
 /** All durations in milliseconds. */
 export interface TimeoutsConfig {
+  /** TLS handshake of a client, from its connection on. */
+  readonly handshake: Milliseconds;
   /** Request head, from its first byte: 408. */
   readonly head: Milliseconds;
   /** Request body: longest gap between two bytes. */
@@ -172,6 +231,10 @@ export type AttemptTimeouts = Override<
 export interface LimitsConfig {
   /** Client connections of the whole process. */
   readonly connections: number;
+  /** TLS handshakes under way, in the whole process. */
+  readonly handshakes: number;
+  /** TLS handshakes begun in a second, in the whole process; null: any. */
+  readonly handshakeRate: number | null;
   /** Slowest request body after `timeouts.bodyGrace`. */
   readonly bodyRate: BytesPerSecond;
 }

@@ -7,6 +7,8 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { type ConfigPath, type SourceMap, valueAt } from "./source-map.ts";
 import type { Config, RouteConfig } from "./types.ts";
 
+type Warn = (path: ConfigPath, message: string, hint: string, part?: "key" | "value") => void;
+
 /** Warnings about a configuration that has no errors; `raw` is what it was read from. */
 export function safetyWarnings(
   config: Config,
@@ -15,12 +17,7 @@ export function safetyWarnings(
   sources: SourceMap,
 ): Diagnostic[] {
   const warnings: Diagnostic[] = [];
-  const warn = (
-    path: readonly (string | number)[],
-    message: string,
-    hint: string,
-    part: "key" | "value" = "value",
-  ): void => {
+  const warn: Warn = (path, message, hint, part = "value") => {
     warnings.push(sources.diagnostic("warning", path, message, hint, part));
   };
   for (const [index, block] of config.trustedProxies.entries()) {
@@ -60,7 +57,11 @@ export function safetyWarnings(
       "write `strict`, which is the default",
     );
   }
-  const used = new Set(config.routes.map((route) => route.to));
+  warnOfTls(config, raw, warn);
+  const used = new Set<string | null>(config.routes.map((route) => route.to));
+  for (const { tls } of config.listen) {
+    for (const [, upstream] of tls?.passThrough ?? []) used.add(upstream);
+  }
   for (const { name } of config.upstreams) {
     if (used.has(name)) continue;
     warn(
@@ -71,6 +72,27 @@ export function safetyWarnings(
     );
   }
   return warnings;
+}
+
+/** TLS to backends that does less than it seems. */
+function warnOfTls(config: Config, raw: unknown, warn: Warn): void {
+  for (const { name, tls, endpoints } of config.upstreams) {
+    if (!tls.verify) {
+      warn(
+        ["upstreams", name, "tls", "verify"],
+        `the backends of \`${name}\` are not verified: whoever is between can pretend to be one`,
+        "name their issuer with `ca`, and their name with `serverName` where it is another",
+      );
+    }
+    if (valueAt(raw, ["upstreams", name, "tls"]) === undefined) continue;
+    if (endpoints.some(({ secure }) => secure)) continue;
+    warn(
+      ["upstreams", name, "tls"],
+      `\`tls\` does nothing here: no endpoint of \`${name}\` begins with \`https://\``,
+      "write the endpoints with `https://`, or remove it",
+      "key",
+    );
+  }
 }
 
 /** The matches that are written in the short form. */

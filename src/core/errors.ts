@@ -44,6 +44,7 @@ export type FailureCode =
   | "client_gone"
   | "client_stalled"
   | "connection_limit"
+  | "handshake_limit"
   | "no_route"
   | "loop_detected"
   | "filter_failed"
@@ -219,6 +220,13 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "warn",
     "connection_limit_reached",
     "The proxy holds as many connections as it may (limits.connections).",
+  ),
+  handshake_limit: row(
+    0,
+    "downstream",
+    "warn",
+    "connection_limit_reached",
+    "As many TLS handshakes are under way as may be (limits.handshakes).",
   ),
 
   // ── the proxy's own decisions ─────────────────────────────────────────────────────────────────────

@@ -10,13 +10,31 @@ import type { Slice } from "#core/bytes/slice.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import type { Connection } from "#transport/contract.ts";
+import type { Security } from "#transport/tls.ts";
 import type { Plan } from "./plan.ts";
+
+/** What TLS has shown of a client. */
+export interface ClientTls {
+  /** Id of the policy that its connection was opened under. */
+  readonly policy: string;
+  /** Lower case; null: it has sent none. */
+  readonly serverName: string | null;
+  readonly security: Security;
+  /** Its certificate, verified, as the value of `Client-Cert`; "" if it was not asked for one or has shown none. */
+  readonly certificate: string;
+  /** Answers may carry `Strict-Transport-Security`. */
+  readonly hsts: boolean;
+}
 
 /** The client's end: one HTTP/1 request with its answer, or one HTTP/2 stream. */
 export interface ClientStream {
   readonly scheme: "http" | "https";
   readonly peerAddress: string;
   readonly localPort: number;
+  /** Id of the listener where it came in. */
+  readonly listener: string;
+  /** Null: plain HTTP. */
+  readonly tls: ClientTls | null;
   /** The request that is being handled; valid until the exchange has ended. */
   readonly request: RequestHead;
   /** A record for this stream's plans. */

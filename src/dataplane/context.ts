@@ -38,6 +38,13 @@ export interface WorkerCounters {
   /** Takes one of at most `max` downstream connections of the process. */
   tryReserveConnection(max: number): boolean;
   releaseConnection(): void;
+  /** Takes one of at most `max` TLS handshakes of the process that may be under way. */
+  tryReserveHandshake(max: number): boolean;
+  releaseHandshake(): void;
+  /** Takes one of the `rate` TLS handshakes of the process that may begin in the second of `wall`, epoch milliseconds. */
+  tryBeginHandshake(rate: number, wall: number): boolean;
+  /** A TLS handshake has ended. */
+  countHandshake(outcome: "full" | "resumed" | "failed"): void;
   /** Exchanges, tunnels under way and bytes held in buffers, by difference. */
   addExchanges(difference: number): void;
   addTunnels(difference: number): void;

@@ -45,10 +45,10 @@ export class DataPlane implements TimerOwner {
     this.#pools.prune(snapshot);
   }
 
-  /** Serves the connections of a listener. @throws Error before `apply` */
-  acceptor(): Acceptor {
+  /** Serves the connections of a listener, named by its id. @throws Error before `apply` */
+  acceptor(listener: string): Acceptor {
     if (this.#lifecycle === null) throw new Error("no snapshot has been applied yet");
-    return this.#lifecycle.door;
+    return this.#lifecycle.door.acceptor(listener);
   }
 
   /** Another worker has rung: a connection to a backend became free there, or is wanted there. */
@@ -77,7 +77,9 @@ export class DataPlane implements TimerOwner {
 
   #checkDrained(): void {
     const lifecycle = this.#lifecycle!;
-    if (lifecycle.connections.size > 0 || lifecycle.tunnels.size > 0) return;
+    const { connections, tunnels, passThroughs, door } = lifecycle;
+    if (connections.size > 0 || tunnels.size > 0 || passThroughs.size > 0) return;
+    if (door.greetings.size > 0) return;
     this.#context!.transport.timers.cancel(this.#drainTimer);
     this.#drained?.();
     this.#drained = null;
@@ -88,10 +90,13 @@ export class DataPlane implements TimerOwner {
     if (!this.#closing) {
       this.#closing = true;
       lifecycle.tunnels.closeAll();
+      lifecycle.passThroughs.closeAll();
+      for (const greeting of lifecycle.door.greetings) greeting.destroy();
       for (const connection of lifecycle.connections) connection.destroy();
       this.#context!.transport.timers.schedule(this.#drainTimer, CLOSING_GRACE);
       return;
     }
     lifecycle.tunnels.destroyAll();
+    lifecycle.passThroughs.destroyAll();
   }
 }

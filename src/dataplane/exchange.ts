@@ -1,6 +1,6 @@
 /** One request with its response: the record that the stages pass on. */
 
-import type { FailureCode } from "#core/errors.ts";
+import type { Failure, FailureCode } from "#core/errors.ts";
 import type { Outcome } from "#sdk/filter.ts";
 import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 import type { RetryData } from "#model/snapshot.ts";
@@ -105,6 +105,12 @@ export class Exchange {
     this.plan = client.plan;
     this.snapshot = snapshot;
     this.body = body;
+  }
+
+  /** What went wrong, for the log; what is noted last counts. */
+  note({ code, detail }: Failure): void {
+    this.failure = code;
+    this.failureDetail = detail;
   }
 
   get scheme(): "http" | "https" {

@@ -15,7 +15,7 @@
 
 import { sliceOf, type Slice } from "#core/bytes/slice.ts";
 import { FAILURES, failure, type Failure, type FailureCode } from "#core/errors.ts";
-import { HeaderList } from "#core/http/header-list.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
 import { dropNominated } from "#core/http/hop-by-hop.ts";
 import type { ResponseHead } from "#core/http/message.ts";
 import type { Connection } from "#transport/contract.ts";
@@ -27,6 +27,7 @@ import { Exchange } from "./exchange.ts";
 import type { Decision } from "./decision.ts";
 import { FilterRun } from "./filter/run.ts";
 import { Attempt, type AttemptUser, type SwitchedUpstream } from "./forward/attempt.ts";
+import { PassThroughs } from "./forward/pass-through.ts";
 import { Pause } from "./forward/pause.ts";
 import type { Pools } from "./forward/pools.ts";
 import {
@@ -36,24 +37,25 @@ import {
   reportedRequestId,
 } from "./forward/request-fields.ts";
 import { backoff, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.ts";
-import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
+import { refuseSwitch, Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
 import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
 import { RecordView } from "./log/record.ts";
 import { Http1Connection, type Http1ConnectionOwner } from "./parse/http1-connection.ts";
 import { Readers } from "./parse/readers.ts";
 import { RequestBody } from "./request-body.ts";
 import { ResponseHold } from "./response-hold.ts";
-import { failureReply, filterReply, type LocalReply } from "./respond/local-reply.ts";
+import type { LocalReply } from "./respond/local-reply.ts";
+import { OwnPages } from "./respond/own-pages.ts";
 import {
   addMissingDate,
+  addTransportSecurity,
   announcedLength,
   clientFraming,
   prepareResponseFields,
 } from "./respond/response-fields.ts";
+import { isMisdirected } from "./route/misdirected.ts";
 import { route } from "./route/route.ts";
-import type { ClientStream } from "./client-stream.ts";
-
-const EMPTY_HEADERS: HeaderList = new HeaderList();
+import type { ClientStream, ClientTls } from "./client-stream.ts";
 
 /** Bytes of a request's body that wait for the backend before the client is made to wait. */
 const REQUEST_WINDOW = 64 * 1024;
@@ -62,11 +64,14 @@ const REQUEST_WINDOW = 64 * 1024;
 export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, TunnelsUser {
   readonly connections: Set<Http1Connection> = new Set();
   readonly tunnels: Tunnels;
+  /** Connections that go to an upstream unopened. */
+  readonly passThroughs: PassThroughs;
   /** Where connections come in. */
   readonly door: Door;
   readonly #context: DataPlaneContext;
   readonly #pools: Pools;
   readonly #readers: Readers = new Readers();
+  readonly #pages: OwnPages;
   readonly #nextId: () => string;
   /** Of whichever exchange ends. */
   readonly #record: RecordView = new RecordView();
@@ -78,18 +83,23 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     this.#context = context;
     this.#pools = pools;
     this.#nextId = nextId;
-    this.door = new Door(context, this);
+    this.#pages = new OwnPages(context);
+    this.door = new Door(context, this, this.#pages);
     this.tunnels = new Tunnels(context, this);
+    this.passThroughs = new PassThroughs(context, () => this.onLess());
   }
 
   // ── :: 1 accept ─────────────────────────────────────────────────────────────────────────────────────
 
-  serve(connection: Connection): void {
-    this.connections.add(new Http1Connection(this.#context, connection, this.#readers, this));
+  serve(connection: Connection, listener: string, tls: ClientTls | null): void {
+    this.connections.add(
+      new Http1Connection(this.#context, connection, listener, tls, this.#readers, this),
+    );
   }
 
-  limitPage(): LocalReply {
-    return this.#failurePage("connection_limit", "", EMPTY_HEADERS);
+  passThrough(connection: Connection, received: Slice[], name: string): void {
+    const upstream = this.#context.snapshot.upstreams.get(name)!;
+    this.passThroughs.begin(connection, received, upstream);
   }
 
   onConnectionSwitched(connection: Http1Connection): void {
@@ -134,6 +144,11 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     // :: 3 route
     route(snapshot, request, exchange.clientIp, plan);
     if (plan.fault !== null) return this.#fail(exchange, failure(plan.fault));
+    if (isMisdirected(client, snapshot, plan.hostname)) {
+      return this.#fail(exchange, failure("misdirected", plan.hostname));
+    }
+    const redirect = this.#pages.redirect(exchange);
+    if (redirect !== null) return this.#reply(exchange, redirect);
     const matched = plan.route!;
     if (request.upgrade !== "" && !matched.upgrades.has(request.upgrade)) request.upgrade = "";
     if (!isValidUpgrade(request)) return this.#fail(exchange, failure("upgrade_invalid"));
@@ -198,7 +213,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   onClientGone(exchange: Exchange, code: FailureCode, detail: string): void {
     if (exchange.ended) return;
     if (!exchange.responseStarted) exchange.status = FAILURES[code].status;
-    this.#note(exchange, failure(code, detail));
+    exchange.note(failure(code, detail));
     this.#finish(exchange);
   }
 
@@ -290,6 +305,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.firstByteAt = this.#context.transport.timers.now;
     prepareResponseFields(head, exchange.snapshot.data.instance);
     addMissingDate(head, this.#context.clock.wall());
+    if (exchange.client.tls?.hsts === true) addTransportSecurity(head);
     exchange.response = head;
     exchange.hold = null;
     this.#filterResponse(exchange);
@@ -385,18 +401,14 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
       this.#finish(exchange);
       return exchange.client.abort();
     }
-    let reply: LocalReply;
-    try {
-      reply = filterReply(decision.response, this.#context.clock.wall());
-    } catch (error) {
-      return this.#fail(exchange, failure("filter_failed", String(error)));
-    }
-    this.#reply(exchange, reply);
+    const reply = this.#pages.ofFilter(decision.response);
+    if ("code" in reply) this.#fail(exchange, reply);
+    else this.#reply(exchange, reply);
   }
 
   /** The exchange went wrong: the page that says so, or, when an answer has begun, its visible end. */
   #fail(exchange: Exchange, fault: Failure): void {
-    this.#note(exchange, fault);
+    exchange.note(fault);
     exchange.attempt?.abort();
     exchange.attempt = null;
     if (exchange.responseStarted) {
@@ -404,15 +416,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
       exchange.client.abort();
       return;
     }
-    this.#reply(
-      exchange,
-      this.#failurePage(fault.code, exchange.requestId, exchange.request.headers),
-    );
-  }
-
-  #failurePage(code: FailureCode, requestId: string, headers: HeaderList): LocalReply {
-    const { instance } = this.#context.snapshot.data;
-    return failureReply({ code, requestId, headers, instance, wall: this.#context.clock.wall() });
+    this.#reply(exchange, this.#pages.failure(fault.code, exchange));
   }
 
   /** Answers with the proxy's own words. */
@@ -422,6 +426,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.local = true;
     exchange.response = reply.head;
     exchange.localBody = reply.body;
+    if (exchange.client.tls?.hsts === true) addTransportSecurity(reply.head);
     if (exchange.hold !== null || exchange.filtering) {
       // A filter still looks at this request: the next one must not take its place under its eyes.
       exchange.client.closeAfterAnswer();
@@ -438,11 +443,6 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     this.#endResponse(exchange, null);
   }
 
-  #note(exchange: Exchange, fault: Failure): void {
-    exchange.failure = fault.code;
-    exchange.failureDetail = fault.detail;
-  }
-
   // ── after a protocol switch ─────────────────────────────────────────────────────────────────────────
 
   onSwitched(exchange: Exchange, head: ResponseHead, upstream: SwitchedUpstream): void {
@@ -451,9 +451,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     // Bytes that belong to the request would become the tunnel's (RFC 9110 §7.8).
     const unsent = !exchange.body.complete || exchange.body.waiting > 0;
     if (unsent || !isAccepted(request, head)) {
-      for (const slice of upstream.early) slice.release();
-      upstream.connection.abort();
-      upstream.done();
+      refuseSwitch(upstream);
       return this.#fail(exchange, failure("upgrade_refused", head.upgrade));
     }
     exchange.body.giveUpReplay();
@@ -468,7 +466,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
 
   onTunnelEnded(exchange: Exchange, end: FailureCode | null): void {
     this.#context.worker.releaseConnection();
-    if (end !== null) this.#note(exchange, failure(end));
+    if (end !== null) exchange.note(failure(end));
     this.#finish(exchange);
     this.onLess();
   }

@@ -13,6 +13,7 @@ import type {
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
 import type { SocketAddress } from "#transport/contract.ts";
+import type { BackendName, ClientContext, ServerContext } from "#transport/tls.ts";
 import type { Filter } from "#sdk/filter.ts";
 import type { RequestHead } from "#core/http/message.ts";
 
@@ -23,7 +24,52 @@ export interface LinkedSnapshot {
   readonly upstreams: ReadonlyMap<string, LinkedUpstream>;
   readonly trustedProxies: CidrSet;
   readonly router: Router;
+  /** By id. */
+  readonly listeners: ReadonlyMap<string, LinkedListener>;
+  /**
+   * Does some listener demand a certificate of clients that ask for this host? Then it is served to no client without one,
+   * on whichever listener. Null: none does.
+   */
+  readonly demandsCertificate: ((host: string) => boolean) | null;
 }
+
+/** An address that accepts connections, as the data plane sees it. */
+export interface LinkedListener {
+  /** Null: plain HTTP. */
+  readonly tls: ListenerTls | null;
+  /** Requests are redirected to https at this port; null: they are served. */
+  readonly redirectPort: number | null;
+}
+
+/** TLS of a listener. */
+export interface ListenerTls {
+  /**
+   * What becomes of a connection.
+   *
+   * @param serverName lower case, without a final dot; null: the client has sent none
+   */
+  choose(serverName: string | null): TlsChoice;
+  /** The policy that requests for a host need here; null: its connections are not opened. */
+  policyFor(host: string): string | null;
+  /** Nobody gets to this host here without a certificate. */
+  demandsCertificate(host: string): boolean;
+}
+
+/** What becomes of a connection whose first bytes are TLS. */
+export type TlsChoice =
+  | {
+      readonly kind: "open";
+      readonly context: ServerContext;
+      /** Id of the policy. */
+      readonly policy: string;
+      readonly asksForCertificate: boolean;
+      /** Answers may carry `Strict-Transport-Security`. */
+      readonly hsts: boolean;
+    }
+  /** It goes to this upstream as it is. */
+  | { readonly kind: "pass"; readonly upstream: string }
+  /** It ends with this alert. */
+  | { readonly kind: "refuse"; readonly alert: number };
 
 /** Finds the route of a request. Pure: the same input gives the same route. */
 export interface Router {
@@ -88,6 +134,9 @@ export interface LinkedUpstream {
   readonly pool: PoolData;
   readonly retries: RetryData;
   readonly ejection: EjectionData;
+  /** For connections that are passed through unopened, milliseconds. */
+  readonly connectTimeout: number;
+  readonly tunnelIdle: number;
   readonly balancer: Balancer;
 }
 
@@ -98,7 +147,15 @@ export interface LinkedEndpoint {
   /** `host:port`, for routes whose host policy is `endpoint`. */
   readonly authority: string;
   readonly weight: number;
+  /** Null: plain HTTP. */
+  readonly tls: EndpointTls | null;
   readonly state: EndpointState;
+}
+
+/** How an endpoint is connected to by TLS. */
+export interface EndpointTls {
+  readonly context: ClientContext;
+  readonly name: BackendName;
 }
 
 /** What a worker keeps of an endpoint across snapshots, by slot. */

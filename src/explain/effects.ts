@@ -149,7 +149,8 @@ export function ownEdits(
 ): Edit[] {
   const before = stateOf(head.headers, plan);
   for (const edit of dropped) if (!before.has(edit.what)) before.set(edit.what, [...edit.before]);
-  const client = { peerAddress: peer, scheme, localPort: 80 };
+  const localPort = scheme === "https" ? 443 : 80;
+  const client = { peerAddress: peer, scheme, localPort, tls: null };
   prepareRequestFields({ client, request: head, plan, snapshot, requestId: REQUEST_ID }, trusted);
   const writer = new ByteWriter(4096);
   const framing = head.framing === "close" ? "none" : head.framing;

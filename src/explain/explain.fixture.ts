@@ -90,6 +90,7 @@ export async function explained(
       instance: "test",
       accessLog: "json",
       slots: { endpoints: rows(), routes: rows() },
+      files: { directory: loaded.directory, texts: loaded.texts },
     });
     assert.ok(compiled.ok, compiled.ok ? "" : JSON.stringify(compiled.diagnostics, null, 2));
     const result = await explain({

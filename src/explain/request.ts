@@ -22,7 +22,7 @@ export interface DescribedRequest {
 /** A request that can be routed. */
 export interface ReadyRequest {
   readonly head: RequestHead;
-  readonly scheme: "http";
+  readonly scheme: "http" | "https";
   readonly peer: string;
   /** The peer's forwarded fields are believed. */
   readonly trusted: boolean;
@@ -46,9 +46,7 @@ export function readRequest(
   const head = new RequestHead();
   head.method = method;
   const notes: string[] = [];
-  if (/^(https|wss):\/\//i.test(url)) {
-    notes.push("read as if it came without TLS, which is not part of this version");
-  }
+  const secure = /^(https|wss):\/\//i.test(url);
   const rest = /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url.slice(url.indexOf("://") + 3) : url;
   // A fragment never leaves the browser.
   const [sent = ""] = rest.split("#", 1);
@@ -80,7 +78,7 @@ export function readRequest(
     ok: true,
     value: {
       head,
-      scheme: "http",
+      scheme: secure ? "https" : "http",
       peer,
       trusted: isTrusted(peer, proxies),
       clientIp: clientAddress(peer, head.headers, proxies),

@@ -33,6 +33,8 @@ function environment(inline: Filter | null = null): LinkEnvironment {
       states.set(slot, state);
       return state;
     },
+    listenerTls: new Map(),
+    clientContext: () => ({ release: () => undefined }),
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(1),
   };
@@ -46,9 +48,22 @@ const UPSTREAM: UpstreamData = {
       name: "http://[::1]:3000",
       address: { kind: "tcp", host: "::1", port: 3000 },
       weight: 1,
+      secure: false,
     },
-    { slot: 5, name: "http://web", address: { kind: "tcp", host: "web", port: 80 }, weight: 2 },
-    { slot: 6, name: "unix:/run/web", address: { kind: "unix", path: "/run/web" }, weight: 1 },
+    {
+      slot: 5,
+      name: "http://web",
+      address: { kind: "tcp", host: "web", port: 80 },
+      weight: 2,
+      secure: false,
+    },
+    {
+      slot: 6,
+      name: "unix:/run/web",
+      address: { kind: "unix", path: "/run/web" },
+      weight: 1,
+      secure: false,
+    },
   ],
   balance: "random",
   timeouts: { connect: 1, firstByte: 2, responseIdle: 3, tunnelIdle: 4 },
@@ -63,6 +78,7 @@ const UPSTREAM: UpstreamData = {
   },
   ejection: { consecutiveFailures: 0, pause: 0, maxPause: 0 },
   health: null,
+  tls: null,
 };
 
 function routeData(place: string, more: Partial<RouteData> = {}): RouteData {
@@ -97,11 +113,20 @@ function data(...routes: readonly RouteData[]): SnapshotData {
     generation: 1,
     hash: "",
     listeners: [],
+    certificates: [],
     upstreams: [UPSTREAM],
     routes,
     trustedProxies: ["10.0.0.0/8"],
-    timeouts: { head: 1, bodyIdle: 1, bodyRate: 1, bodyGrace: 1, keepAlive: 1, write: 1 },
-    limits: { connections: 1 },
+    timeouts: {
+      handshake: 1,
+      head: 1,
+      bodyIdle: 1,
+      bodyRate: 1,
+      bodyGrace: 1,
+      keepAlive: 1,
+      write: 1,
+    },
+    limits: { connections: 1, handshakes: 1, handshakeRate: 0 },
     log: { access: "off" },
     instance: "test",
     forwarded: false,

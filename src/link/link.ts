@@ -13,6 +13,7 @@ import type {
   LinkedRoute,
   LinkedSnapshot,
   LinkedUpstream,
+  ListenerTls,
 } from "#dataplane/linked.ts";
 import { IndexedRouter } from "#dataplane/route/router.ts";
 import type {
@@ -23,7 +24,9 @@ import type {
   UpstreamData,
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
+import type { UpstreamTlsData } from "#model/tls.ts";
 import type { Filter, FilterKind } from "#sdk/filter.ts";
+import type { BackendName, ClientContext } from "#transport/tls.ts";
 import { linkFilters } from "./filters.ts";
 
 /** What linking needs of the worker around it. */
@@ -34,6 +37,10 @@ export interface LinkEnvironment {
   inline(place: string): Filter | null;
   /** The state of an endpoint, which outlives snapshots. */
   endpointState(slot: number): EndpointState;
+  /** TLS of the listeners, by id. */
+  readonly listenerTls: ReadonlyMap<string, ListenerTls>;
+  /** The context for connections to an upstream. @throws Error if it cannot be made */
+  clientContext(data: UpstreamTlsData): ClientContext;
   readonly load: EndpointLoad;
   readonly random: Random;
 }
@@ -68,36 +75,79 @@ export function link(data: SnapshotData, environment: LinkEnvironment): LinkedSn
       priority,
     })),
   );
-  return { data, routes, upstreams, trustedProxies: new CidrSet(data.trustedProxies), router };
+  return {
+    data,
+    routes,
+    upstreams,
+    trustedProxies: new CidrSet(data.trustedProxies),
+    router,
+    listeners: new Map(
+      data.listeners.map(({ id, redirectPort }) => [
+        id,
+        { tls: environment.listenerTls.get(id) ?? null, redirectPort },
+      ]),
+    ),
+    demandsCertificate: demandsCertificate(data, environment.listenerTls),
+  };
+}
+
+function demandsCertificate(
+  data: SnapshotData,
+  listenerTls: LinkEnvironment["listenerTls"],
+): LinkedSnapshot["demandsCertificate"] {
+  const demanding = data.listeners.flatMap(({ id, tls }) =>
+    tls?.policies.some(({ clientCertificates }) => clientCertificates?.mode === "require") === true
+      ? [listenerTls.get(id)!]
+      : [],
+  );
+  if (demanding.length === 0) return null;
+  return (host) => demanding.some((tls) => tls.demandsCertificate(host));
 }
 
 function linkUpstream(data: UpstreamData, environment: LinkEnvironment): LinkedUpstream {
-  const endpoints = data.endpoints.map((endpoint) => linkEndpoint(endpoint, environment));
+  const endpoints = data.endpoints.map((endpoint) => linkEndpoint(endpoint, data.tls, environment));
   return {
     name: data.name,
     endpoints,
     pool: data.pool,
     retries: data.retries,
     ejection: data.ejection,
+    connectTimeout: data.timeouts.connect,
+    tunnelIdle: data.timeouts.tunnelIdle,
     balancer: createBalancer(data.balance, endpoints, environment.load, environment.random),
   };
 }
 
-function linkEndpoint(data: EndpointData, environment: LinkEnvironment): LinkedEndpoint {
+function linkEndpoint(
+  data: EndpointData,
+  tls: UpstreamTlsData | null,
+  environment: LinkEnvironment,
+): LinkedEndpoint {
   return {
     slot: data.slot,
     name: data.name,
-    authority: authorityOf(data.address),
+    authority: authorityOf(data.address, data.secure),
     weight: data.weight,
+    tls:
+      tls === null || !data.secure
+        ? null
+        : { context: environment.clientContext(tls), name: backendName(data.address, tls) },
     state: environment.endpointState(data.slot),
   };
 }
 
-/** Host as it is sent to an endpoint: without the port that `http` means anyway; unix sockets have no name. */
-function authorityOf(address: EndpointAddress): string {
+/** Whom an endpoint has to prove to be: addresses are not sent as a server name (RFC 6066 §3). */
+function backendName(address: EndpointAddress, { serverName }: UpstreamTlsData): BackendName {
+  const identity = serverName ?? (address.kind === "tcp" ? address.host : null);
+  const isAddress = identity !== null && (identity.includes(":") || /^[\d.]+$/.test(identity));
+  return { sni: isAddress ? null : identity, identity };
+}
+
+/** Host as it is sent to an endpoint: without the port that the scheme means anyway; unix sockets have no name. */
+function authorityOf(address: EndpointAddress, secure: boolean): string {
   if (address.kind === "unix") return "localhost";
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return address.port === 80 ? host : `${host}:${address.port}`;
+  return address.port === (secure ? 443 : 80) ? host : `${host}:${address.port}`;
 }
 
 function linkRoute(

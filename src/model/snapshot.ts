@@ -7,6 +7,7 @@
  */
 
 import type { ParsedMatch } from "./match.ts";
+import type { CertificateSourceData, ListenerTlsData, UpstreamTlsData } from "./tls.ts";
 
 /** One generation of the configuration. */
 export interface SnapshotData {
@@ -15,6 +16,8 @@ export interface SnapshotData {
   /** Hash of everything below: equal hashes mean nothing to do. */
   readonly hash: string;
   readonly listeners: readonly ListenerData[];
+  /** Where the certificates of all listeners come from. */
+  readonly certificates: readonly CertificateSourceData[];
   readonly upstreams: readonly UpstreamData[];
   /** In the order written, which decides between routes of one priority that match equally specifically. */
   readonly routes: readonly RouteData[];
@@ -44,6 +47,10 @@ export interface ListenerData {
   /** The address in canonical form; identity across reloads. */
   readonly id: string;
   readonly address: ListenAddress;
+  /** Null: plain HTTP. */
+  readonly tls: ListenerTlsData | null;
+  /** Requests are redirected to https at this port; null: they are served. */
+  readonly redirectPort: number | null;
 }
 
 /** `host` "" means every address, IPv6 and IPv4. */
@@ -64,6 +71,8 @@ export interface UpstreamData {
   readonly retries: RetryData;
   readonly ejection: EjectionData;
   readonly health: HealthData | null;
+  /** For endpoints that are secure; null if none is. */
+  readonly tls: UpstreamTlsData | null;
 }
 
 /** One backend address. */
@@ -74,6 +83,8 @@ export interface EndpointData {
   readonly name: string;
   readonly address: EndpointAddress;
   readonly weight: number;
+  /** The connection is TLS. */
+  readonly secure: boolean;
 }
 
 /** Where a backend is; `host` may be a name, which the control plane resolves. */
@@ -83,6 +94,8 @@ export type EndpointAddress =
 
 /** Clocks of the client's connection. */
 export interface ConnectionTimeouts {
+  /** Of the TLS handshake, from the connection on. */
+  readonly handshake: number;
   /** From the first byte of a head to its end. */
   readonly head: number;
   /** Without a byte of a body. */
@@ -162,6 +175,10 @@ export interface HealthData {
 export interface LimitsData {
   /** Downstream connections. */
   readonly connections: number;
+  /** TLS handshakes under way. */
+  readonly handshakes: number;
+  /** TLS handshakes begun in a second; 0: any. */
+  readonly handshakeRate: number;
 }
 
 /** What is logged. */

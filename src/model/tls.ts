@@ -84,6 +84,8 @@ export interface ListenerTlsData {
   readonly policyNames: readonly (readonly [name: string, policy: number])[];
   /** Names whose connections go to an upstream as they are, without being opened. */
   readonly passThrough: readonly (readonly [name: string, upstream: string])[];
+  /** `Strict-Transport-Security` is sent for names whose certificate is public. */
+  readonly hsts: boolean;
 }
 
 /** TLS towards the endpoints of an upstream. */

@@ -1,9 +1,20 @@
 /** What the control plane and a worker say to each other in the messages of `process/protocol.ts`. */
 
 import type { EndpointAddress, SnapshotData } from "./snapshot.ts";
+import type { CertificateUpdate } from "./tls.ts";
 
 /** Numeric addresses of endpoints, in the order to be tried, by slot; empty while a name is unresolved. */
 export type AddressUpdate = ReadonlyMap<number, readonly EndpointAddress[]>;
+
+/** What changes between generations; what is not there has not changed. */
+export interface WorkerUpdate {
+  readonly addresses?: AddressUpdate;
+  readonly certificates?: CertificateUpdate;
+  readonly ticketSecrets?: TicketSecrets;
+}
+
+/** Secrets of 32 bytes that tickets of TLS sessions are sealed with: the first seals new ones, all open. */
+export type TicketSecrets = readonly Uint8Array[];
 
 /** Regions of shared memory, one for each table. */
 export type Region = "endpoints" | "workers" | "metrics";
@@ -31,6 +42,9 @@ export interface WorkerBoot {
 export interface WorkerPayload {
   readonly snapshot: SnapshotData;
   readonly addresses: AddressUpdate;
+  /** Those of the snapshot's sources. */
+  readonly certificates: CertificateUpdate;
+  readonly ticketSecrets: TicketSecrets;
 }
 
 /** What a worker tells without being asked. */

@@ -9,7 +9,14 @@
 
 import type { Slice } from "#core/bytes/slice.ts";
 import type { TimerWheel } from "#core/time/wheel.ts";
-import type { Security, Tls } from "./tls.ts";
+import type {
+  BackendName,
+  ClientContext,
+  ClientTlsOptions,
+  Security,
+  ServerContext,
+  ServerTlsOptions,
+} from "./tls.ts";
 
 /** Where to connect to or listen at: a numeric address, or a unix socket. Names are resolved before. */
 export type SocketAddress =
@@ -172,6 +179,39 @@ export interface Transport {
   defer(task: () => void): void;
   /** Aborts every connection, closes every listener. Resolves when nothing is open. */
   shutdown(): Promise<void>;
+}
+
+/** The TLS of a transport. */
+export interface Tls {
+  /** What does the work, for logs: `OpenSSL 3.5.4`. */
+  readonly library: string;
+  /**
+   * @throws Error with one sentence that says what is wrong with which of the files: a key that does not belong to the certificate, an
+   * unreadable PEM, a list of suites without one that is known …
+   */
+  server(options: ServerTlsOptions): ServerContext;
+  /** @throws Error as `server` does */
+  client(options: ClientTlsOptions): ClientContext;
+  /**
+   * Terminates TLS on a connection that this transport has accepted, of which `received` has been read already (ownership
+   * of the slices passes). The raw connection belongs to the returned one from now on; its handler is not called any more.
+   *
+   * `onConnect` is called when the handshake is over, and `onClose` with the code `tls` or the raw
+   * connection's failure when it goes wrong; nothing else is called before. Nobody keeps the time: whoever waits aborts.
+   */
+  accept(
+    raw: Connection,
+    context: ServerContext,
+    received: readonly Slice[],
+    handler: ConnectionHandler,
+  ): Connection;
+  /** The same on a connection that has just been made, as its client. */
+  connect(
+    raw: Connection,
+    context: ClientContext,
+    name: BackendName,
+    handler: ConnectionHandler,
+  ): Connection;
 }
 
 /** Queue sizes around which `write` and `onWritable` work, in bytes. */

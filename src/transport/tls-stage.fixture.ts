@@ -6,7 +6,7 @@ import { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { Slice } from "#core/bytes/slice.ts";
 import { HOST } from "./certificates.fixture.ts";
-import type { Connection, SocketAddress, Transport } from "./contract.ts";
+import type { Connection, SocketAddress, Tls, Transport } from "./contract.ts";
 import { QUIET } from "./quiet.fixture.ts";
 import { Counter, Recorder, Stage, type TransportBench } from "./stage.fixture.ts";
 import type {
@@ -15,7 +15,6 @@ import type {
   ClientTlsOptions,
   ServerContext,
   ServerTlsOptions,
-  Tls,
   TlsProfile,
 } from "./tls.ts";
 

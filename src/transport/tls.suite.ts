@@ -98,6 +98,7 @@ function handshakes(test: Test): void {
     assert.ok(intermediate?.equals(seen?.peerChain[0] ?? Buffer.alloc(0)));
     assert.deepEqual(ends.server.connection?.security, {
       ...agreed,
+      serverName: HOST,
       peerCertificate: null,
       peerChain: [],
     });

@@ -2,11 +2,8 @@
  * TLS as the engine asks it of a transport. Who speaks first is read before (`protocol/tls-hello`): by then it is decided
  * which context serves the connection, and the bytes that were read are handed on.
  *
- * A context is made once for a snapshot and outlived by the connections that were made with it.
+ * What does it is `Tls` in `contract.ts`. A context is made once for a snapshot and outlived by the connections that were made with it.
  */
-
-import type { Slice } from "#core/bytes/slice.ts";
-import type { Connection, ConnectionHandler } from "./contract.ts";
 
 /** Versions that are spoken; older ones never are (RFC 8996). */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
@@ -101,43 +98,12 @@ export interface Security {
   readonly cipher: string;
   /** The protocol of ALPN; "" when none was agreed on. */
   readonly protocol: string;
+  /** Of a client's connection: the server name that it has sent, as the library has it; null: none that it knows of. */
+  readonly serverName: string | null;
   /** An earlier session was taken up. */
   readonly resumed: boolean;
   /** The peer's certificate (DER); null when it has shown none. A server's peer has one only if it verified. */
   readonly peerCertificate: Uint8Array | null;
   /** The certificates that the peer sent with it, nearest issuer first (DER). */
   readonly peerChain: readonly Uint8Array[];
-}
-
-/** The TLS of a transport. */
-export interface Tls {
-  /** What does the work, for logs: `OpenSSL 3.5.4`. */
-  readonly library: string;
-  /**
-   * @throws Error with one sentence that says what is wrong with which of the files: a key that does not belong to the certificate, an
-   * unreadable PEM, a list of suites without one that is known …
-   */
-  server(options: ServerTlsOptions): ServerContext;
-  /** @throws Error as `server` does */
-  client(options: ClientTlsOptions): ClientContext;
-  /**
-   * Terminates TLS on a connection that this transport has accepted, of which `received` has been read already (ownership
-   * of the slices passes). The raw connection belongs to the returned one from now on; its handler is not called any more.
-   *
-   * `onConnect` is called when the handshake is over, and `onClose` with the code `tls` or the raw
-   * connection's failure when it goes wrong; nothing else is called before. Nobody keeps the time: whoever waits aborts.
-   */
-  accept(
-    raw: Connection,
-    context: ServerContext,
-    received: readonly Slice[],
-    handler: ConnectionHandler,
-  ): Connection;
-  /** The same on a connection that has just been made, as its client. */
-  connect(
-    raw: Connection,
-    context: ClientContext,
-    name: BackendName,
-    handler: ConnectionHandler,
-  ): Connection;
 }

@@ -22,9 +22,12 @@ export class Origin {
   readonly #waiting: ((wire: Wire) => void)[] = [];
   readonly #arrived: Wire[] = [];
   readonly #onChange: Set<() => void> = new Set();
+  /** What it does with each connection from now on; without it they are the test's to serve. */
+  script: Script | undefined;
 
   constructor(server: Server, script: Script | undefined) {
     this.#server = server;
+    this.script = script;
     this.port = (server.address() as AddressInfo).port;
     server.on("connection", (socket) => {
       this.accepted++;
@@ -41,8 +44,8 @@ export class Origin {
         left();
       });
       const wire = new Wire(socket);
-      if (script !== undefined) {
-        void Promise.resolve(script(wire, this)).catch(() => socket.destroy());
+      if (this.script !== undefined) {
+        void Promise.resolve(this.script(wire, this)).catch(() => socket.destroy());
         return;
       }
       const waiter = this.#waiting.shift();

@@ -23,6 +23,9 @@ import type {
   SnapshotData,
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
+import type { CertificateUpdate, ListenerTlsData, UpstreamTlsData } from "#model/tls.ts";
+import type { TicketSecrets } from "#model/worker.ts";
+import { WorkerTls } from "#tls/serve/worker-tls.ts";
 import type { Listener, SocketAddress, Transport } from "#transport/contract.ts";
 import { createTestTransport } from "./transports.ts";
 
@@ -40,6 +43,15 @@ export interface ProxyOptions {
   readonly retries?: Partial<RetryData>;
   readonly trustedProxies?: readonly string[];
   readonly connections?: number;
+  readonly handshakes?: number;
+  readonly handshakeRate?: number;
+  /** TLS of the listener, and the certificates that there are. */
+  readonly tls?: ListenerTlsData;
+  readonly certificates?: CertificateUpdate;
+  readonly ticketSecrets?: TicketSecrets;
+  readonly redirectPort?: number;
+  /** The backends speak TLS. */
+  readonly upstreamTls?: UpstreamTlsData;
   readonly forwarded?: boolean;
   readonly instance?: string;
   readonly filters?: ReadonlyMap<string, FilterKind>;
@@ -116,8 +128,13 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     },
     resolveSoon: () => undefined,
   });
+  const tls = new WorkerTls(transport.tls, (name, reason) =>
+    logs.push({ level: "error", code: "certificate_unusable", message: `${name}: ${reason}` }),
+  );
   const apply = (changed: ProxyOptions): void => {
     const data = snapshotOf(changed);
+    const certificates = changed.certificates ?? [];
+    tls.setTicketSecrets(changed.ticketSecrets ?? []);
     for (const endpoint of data.upstreams[0]?.endpoints ?? []) {
       stateOf(endpoint.slot).addresses = changed.addresses ?? [endpoint.address];
     }
@@ -126,6 +143,8 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         filters: changed.filters ?? new Map(),
         inline: changed.inline ?? (() => null),
         endpointState: stateOf,
+        listenerTls: tls.prepare(data, certificates),
+        clientContext: (one) => tls.clientContext(one),
         load: {
           inFlight: (slot) => endpoints.inFlight(slot),
           available: (slot) => endpoints.available(slot, Date.now()),
@@ -134,11 +153,12 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         random,
       }),
     );
+    tls.commit(data, certificates);
   };
   apply(options);
   const listener: Listener = await transport.listen(
     { kind: "address", address: { kind: "tcp", host: "127.0.0.1", port: 0 } },
-    dataPlane.acceptor(),
+    dataPlane.acceptor(LISTENER),
   );
   assert.equal(listener.address.kind, "tcp");
   return {
@@ -205,12 +225,23 @@ function copyOf(record: ExchangeRecord): ExchangeRecord {
   };
 }
 
+/** Id of the only listener. */
+const LISTENER = "test";
+
 function snapshotOf(options: ProxyOptions): SnapshotData {
   const backends = options.backends ?? [];
   return {
     generation: 1,
     hash: "test",
-    listeners: [],
+    listeners: [
+      {
+        id: LISTENER,
+        address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+        tls: options.tls ?? null,
+        redirectPort: options.redirectPort ?? null,
+      },
+    ],
+    certificates: [],
     upstreams: [
       {
         name: "app",
@@ -222,6 +253,7 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
               ? { kind: "tcp", host: "127.0.0.1", port: backend }
               : backend,
           weight: 1,
+          secure: options.upstreamTls !== undefined,
         })),
         balance: "round-robin",
         timeouts: {
@@ -251,6 +283,7 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
         },
         ejection: options.ejection ?? { consecutiveFailures: 5, pause: 10_000, maxPause: 300_000 },
         health: null,
+        tls: options.upstreamTls ?? null,
       },
     ],
     routes: (options.routes ?? [options.route ?? {}]).map((route, index) => ({
@@ -270,6 +303,7 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
     })),
     trustedProxies: options.trustedProxies ?? [],
     timeouts: {
+      handshake: 10_000,
       head: 15_000,
       bodyIdle: 60_000,
       bodyRate: 240,
@@ -278,7 +312,11 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
       write: 60_000,
       ...options.timeouts,
     },
-    limits: { connections: options.connections ?? 10_000 },
+    limits: {
+      connections: options.connections ?? 10_000,
+      handshakes: options.handshakes ?? 1000,
+      handshakeRate: options.handshakeRate ?? 0,
+    },
     log: { access: "off" },
     instance: options.instance ?? "sluice-test",
     forwarded: options.forwarded ?? false,

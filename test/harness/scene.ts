@@ -45,9 +45,9 @@ export async function playScene(
   play: (scene: Scene, context: TestContext) => Promise<void>,
   context: TestContext,
 ): Promise<void> {
-  const script = typeof options === "function" ? undefined : options.script;
-  const origin = await startOrigin(script);
+  const origin = await startOrigin();
   const chosen = typeof options === "function" ? await options(origin) : options;
+  origin.script = chosen.script;
   const proxy = await startProxy({ backends: [origin.port], ...chosen });
   const clients: Wire[] = [];
   const client = async (): Promise<Wire> => {

@@ -100,7 +100,7 @@ export const layers: readonly Layer[] = [
       // The structures that these two stages search at run time; link fills them from the snapshot.
       "^src/dataplane/(?:route|balance)/",
     ],
-    types: ["^src/dataplane/[^/]+[.]ts$"],
+    types: ["^src/dataplane/[^/]+[.]ts$", "^src/transport/tls[.]ts$"],
     comment: "linking turns a snapshot into closures and arrays; it runs in every worker",
   },
   {
@@ -109,7 +109,7 @@ export const layers: readonly Layer[] = [
     imports: [
       folder("core"),
       folder("protocol"),
-      "^src/transport/contract[.]ts$",
+      "^src/transport/(?:contract|tls)[.]ts$",
       folder("model"),
       folder("sdk"),
       "^src/telemetry/(?!sinks/)",
@@ -160,9 +160,11 @@ export const layers: readonly Layer[] = [
     name: "tls",
     path: folder("tls"),
     imports: [folder("core"), folder("model"), folder("telemetry")],
+    types: ["^src/transport/(?:contract|tls)[.]ts$", "^src/dataplane/linked[.]ts$"],
     packages: { [everywhere]: ["@peculiar/x509"] },
     builtins: "any",
-    comment: "certificates reach the data plane through an interface of core",
+    comment:
+      "certificates reach the data plane through its own interface, and OpenSSL through the transport's",
   },
   {
     name: "config",

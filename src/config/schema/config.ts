@@ -45,17 +45,11 @@ export function createSchema<Filters extends FilterSchemas>(
 /** Keys that a later version will know. They are refused today, because an option that does nothing is a trap. */
 export const laterKeys: LaterKeys = {
   ...Object.fromEntries(
-    ["cache", "rateLimit", "basicAuth", "compress", "http2", "tls", "acme", "dashboard", "tracing"]
+    ["cache", "rateLimit", "basicAuth", "compress", "http2", "acme", "dashboard", "tracing"]
       .flatMap((key) => [key, `routes.*.${key}`, `routes.*.use.*.${key}`])
       .map((path) => [path, later(path.slice(path.lastIndexOf(".") + 1))]),
   ),
-  "listen.tls":
-    "TLS is not part of this version yet\nlet something in front of the proxy terminate TLS for now",
-  "listen.*.tls":
-    "TLS is not part of this version yet\nlet something in front of the proxy terminate TLS for now",
-  "upstreams.*.tls":
-    "TLS to backends is not part of this version yet\nuse plain HTTP to them for now",
-  tls: "TLS is not part of this version yet\nlet something in front of the proxy terminate TLS for now",
+  tls: '`tls` stands at a listener\nwrite `listen: [{ address: ":443", tls: … }]`',
 };
 
 function later(key: string): string {

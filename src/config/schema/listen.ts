@@ -1,26 +1,43 @@
-import { oneOrMany, text, z } from "#sdk/config.ts";
-import { parseListenAddress } from "../address.ts";
+import { message, oneOrMany, text, z } from "#sdk/config.ts";
+import { type WrittenAddress, parseListenAddress } from "../address.ts";
 import type { ListenInput, OneOrMany } from "../input.ts";
 import type { AdminConfig, ListenConfig } from "../types.ts";
 import { port } from "./scalars.ts";
+import { listenTls } from "./tls.ts";
 
 /** A listen address as a string or a port number. */
-export const listenAddress: z.ZodType<ListenConfig, string | number> = z.union([
+const listenAddress: z.ZodType<WrittenAddress, string | number> = z.union([
   text(parseListenAddress, { expected: "an address", example: ":8080" }),
-  port.transform((number): ListenConfig => {
+  port.transform((number): WrittenAddress => {
     return { address: { kind: "tcp", host: "", port: number }, text: `:${number}` };
   }),
 ]);
 
 const listener: z.ZodType<ListenConfig, ListenInput> = z.union([
-  listenAddress,
+  listenAddress.transform((written) => ({ ...written, tls: null, redirect: null })),
   z
     .strictObject({
       address: listenAddress.describe(
         "Where to accept connections: `:8080` (every address, IPv6 and IPv4), `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/sluice.sock`.",
       ),
+      tls: listenTls.optional(),
+      redirect: z
+        .literal("https")
+        .optional()
+        .describe("`https`: every request is answered by a redirect to the same address by https."),
     })
-    .transform((written) => written.address),
+    .transform((written): ListenConfig => ({
+      ...written.address,
+      tls: written.tls ?? null,
+      redirect: written.redirect ?? null,
+    }))
+    .refine(({ tls, redirect }) => tls === null || redirect === null, {
+      path: ["redirect"],
+      message: message(
+        "a listener that speaks TLS has nothing to redirect",
+        "write `redirect: https` at a listener without `tls`",
+      ),
+    }),
 ]);
 
 /** `listen`: an address, or a list of them. */
@@ -28,7 +45,7 @@ export const listenSchema: z.ZodType<ListenConfig[], OneOrMany<ListenInput> | un
   oneOrMany(listener)
     .prefault([":8080"])
     .describe(
-      "Addresses that accept connections: one, or a list, each a string or `{ address: … }`. An address that is in use is an error.",
+      "Addresses that accept connections: one, or a list, each a string or `{ address, tls }`. An address that is in use is an error.",
     );
 
 /** `admin`: an address, or `off`. */

@@ -17,6 +17,9 @@ const tunnelIdle = limitOfTime().describe(
 /** `timeouts` at the top: every one, with its default. */
 export const timeoutsSchema: z.ZodType<TimeoutsConfig, TimeoutsInput | undefined> = z
   .strictObject({
+    handshake: limitOfTime()
+      .prefault("10s")
+      .describe("A client's TLS handshake, from its connection on: closed."),
     head: limitOfTime()
       .prefault("15s")
       .describe("A request's head, from its first byte: 408. Protects against slow senders."),

@@ -19,6 +19,7 @@ import type {
 import { retriesSchema } from "./retries.ts";
 import { limitOfTime, name, port } from "./scalars.ts";
 import { attemptTimeoutsSchema } from "./timeouts.ts";
+import { upstreamTls } from "./tls.ts";
 
 const address: z.ZodType<EndpointConfig, string | number> = z.union([
   text(parseEndpoint, { expected: "an address", example: "http://localhost:3000" }),
@@ -28,6 +29,7 @@ const address: z.ZodType<EndpointConfig, string | number> = z.union([
       url: `http://localhost:${number}`,
       authority: number === 80 ? "localhost" : `localhost:${number}`,
       weight: 1,
+      secure: false,
     };
   }),
 ]);
@@ -37,7 +39,7 @@ const endpoint: z.ZodType<EndpointConfig, EndpointInput> = z.union([
   z
     .strictObject({
       url: address.describe(
-        "Address of the backend: `http://host:port`, `host:port`, `:3000` (on this machine), `unix:/run/app.sock`.",
+        "Address of the backend: `http://host:port`, `https://host`, `host:port`, `:3000` (on this machine), `unix:/run/app.sock`.",
       ),
       weight: z
         .int()
@@ -173,6 +175,7 @@ const policy = {
   ejection,
   connections,
   retries: retriesSchema,
+  tls: upstreamTls,
   timeouts: attemptTimeoutsSchema,
 };
 
@@ -181,7 +184,7 @@ const upstream: z.ZodType<Omit<UpstreamConfig, "name">, UpstreamInput> = z.union
   address.transform((endpoint) => ({ endpoints: [endpoint], ...z.object(policy).parse({}) })),
   z.strictObject({
     endpoints: oneOrMany(endpoint).describe(
-      "Backend addresses, each a string or `{ url, weight }`: `http://host:port`, `host:port`, `:3000` (on this machine), `unix:/run/app.sock`. Names are resolved again and again, and all their addresses are used.",
+      "Backend addresses, each a string or `{ url, weight }`: `http://host:port`, `https://host`, `host:port`, `:3000` (on this machine), `unix:/run/app.sock`. Names are resolved again and again, and all their addresses are used.",
     ),
     ...policy,
   }),

@@ -35,8 +35,11 @@ function bench() {
       open: async (listeners) => (steps.push(`open ${ids(listeners)}`), answers.open),
       keep: async (listeners) => void steps.push(`keep ${ids(listeners)}`),
     },
-    before: async (next) => void steps.push(`before ${next.generation}`),
-    after: (next) => steps.push(`after ${next.generation}`),
+    before: async (next) => {
+      steps.push(`before ${next.generation}`);
+      return null;
+    },
+    after: async (next) => void steps.push(`after ${next.generation}`),
     undo: (next, current) => steps.push(`undo ${next.generation} for ${current?.generation}`),
     payload: (data) => data.generation,
   });

@@ -53,10 +53,13 @@ export interface ApplyListeners {
 export interface ApplierOptions {
   readonly workers: ApplyWorkers;
   readonly listeners: ApplyListeners;
-  /** State beside the snapshot that has to know before the workers do: names are looked up, rows prepared. */
-  readonly before: (next: SnapshotData) => Promise<void>;
+  /**
+   * State beside the snapshot that has to know before the workers do: names are looked up, certificates read.
+   * @returns why it cannot be, or null
+   */
+  readonly before: (next: SnapshotData) => Promise<string | null>;
   /** `next` runs in all workers. */
-  readonly after: (next: SnapshotData) => void;
+  readonly after: (next: SnapshotData) => Promise<void>;
   /** `next` was refused; `current` (null at the start) goes on. */
   readonly undo: (next: SnapshotData, current: SnapshotData | null) => void;
   readonly payload: (snapshot: SnapshotData) => unknown;
@@ -89,7 +92,8 @@ export class Applier {
       listeners: next.listeners.map(({ id }) => id),
     };
 
-    await this.#options.before(next);
+    const obstacle = await this.#options.before(next);
+    if (obstacle !== null) return this.#refuse(next, obstacle);
     const prepared = await workers.prepare(generation);
     if (!prepared.ok) return this.#refuse(next, sentence(prepared));
 
@@ -106,7 +110,7 @@ export class Applier {
       return this.#refuse(next, sentence(committed));
     }
     this.#current = next;
-    this.#options.after(next);
+    await this.#options.after(next);
     return { ok: true, generation: next.generation, unchanged: false };
   }
 

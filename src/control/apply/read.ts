@@ -70,7 +70,7 @@ export class ConfigReader {
     });
     if (!loaded.ok) return this.#broken(loaded.files, loaded.diagnostics, loaded.sources);
 
-    const { config, sources, files, module } = loaded;
+    const { config, sources, files, module, directory: folder, texts } = loaded;
     const inline = origin.kind === "object" ? inlineFilters(config, sources) : [];
     if (inline.length > 0) return this.#broken(files, inline, sources);
 
@@ -82,6 +82,7 @@ export class ConfigReader {
       slots,
       instance,
       accessLog,
+      files: { directory: folder, texts },
     });
     if (!compiled.ok) {
       return this.#broken(files, [...loaded.warnings, ...compiled.diagnostics], sources);

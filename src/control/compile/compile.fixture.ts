@@ -42,6 +42,7 @@ export async function compileYaml(
       instance: "test",
       accessLog: "json",
       slots: smallSlots(),
+      files: { directory: loaded.directory, texts: loaded.texts },
       ...options,
     });
   } finally {

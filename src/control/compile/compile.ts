@@ -13,6 +13,7 @@ import { hashOf } from "./hash.ts";
 import { compileRoutes, hasInlineFilter, type UnplacedRoute } from "./routes.ts";
 import { findShadowed } from "./shadowed.ts";
 import type { SlotAllocator } from "./slots.ts";
+import { type ConfigFiles, certificateSources, compileListenerTls, redirectPort } from "./tls.ts";
 import { compileUpstream, type UnplacedUpstream } from "./upstreams.ts";
 
 /** Rows of endpoints in shared memory. */
@@ -32,6 +33,7 @@ export interface CompileOptions {
   readonly instance: string;
   /** The form of the access log where the configuration says `auto`. */
   readonly accessLog: "json" | "pretty" | "off";
+  readonly files: ConfigFiles;
   /** Rows of endpoints and routes, kept from one configuration to the next. */
   readonly slots: Slots;
 }
@@ -61,7 +63,9 @@ export type Compiled =
 /** Compiles a configuration. The rows that it takes are its own until `retain` says otherwise. */
 export function compile(config: Config, options: CompileOptions): Compiled {
   const { sources, slots } = options;
-  const upstreams = config.upstreams.map((upstream) => compileUpstream(upstream, config));
+  const upstreams = config.upstreams.map((upstream) =>
+    compileUpstream(upstream, config, options.files.texts),
+  );
   const placed = placeUpstreams(upstreams, slots.endpoints);
   if (placed === null) return { ok: false, diagnostics: [tooManyEndpoints(sources)] };
   const module = moduleOf(config, options);
@@ -70,12 +74,22 @@ export function compile(config: Config, options: CompileOptions): Compiled {
     code: module === null ? "" : `${module.url} ${module.generation}`,
   });
   const content: Omit<SnapshotData, "generation" | "hash"> = {
-    listeners: config.listen.map(({ text, address }) => ({ id: text, address })),
+    listeners: config.listen.map((listen) => ({
+      id: listen.text,
+      address: listen.address,
+      tls: compileListenerTls(listen, options.files),
+      redirectPort: listen.redirect === null ? null : redirectPort(config),
+    })),
+    certificates: certificateSources(config, options.files.directory),
     upstreams: placed,
     routes: placeRoutes(routes, slots.routes),
     trustedProxies: config.trustedProxies.map((block) => block.text),
     timeouts: connectionTimeouts(config),
-    limits: { connections: config.limits.connections },
+    limits: {
+      connections: config.limits.connections,
+      handshakes: config.limits.handshakes,
+      handshakeRate: config.limits.handshakeRate ?? 0,
+    },
     log: { access: config.log.access === "auto" ? options.accessLog : config.log.access },
     instance: options.instance,
     forwarded: config.forwarded,
@@ -135,6 +149,7 @@ function moduleOf(config: Config, { module, generation }: CompileOptions): Modul
 
 function connectionTimeouts({ timeouts, limits }: Config): SnapshotData["timeouts"] {
   return {
+    handshake: timeouts.handshake,
     head: timeouts.head,
     bodyIdle: timeouts.bodyIdle,
     bodyRate: limits.bodyRate,

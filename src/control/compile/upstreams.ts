@@ -15,6 +15,7 @@ import type {
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
 import { hashOf } from "./hash.ts";
+import { compileUpstreamTls } from "./tls.ts";
 
 /** The longest keep-alive that is believed of a backend; behind it may be a firewall that forgets. */
 const IDLE_MAX = 60_000;
@@ -37,17 +38,23 @@ export type UnplacedUpstream = Omit<UpstreamData, "endpoints"> & {
 };
 
 /** An upstream with every default filled in. */
-export function compileUpstream(upstream: UpstreamConfig, config: Config): UnplacedUpstream {
+export function compileUpstream(
+  upstream: UpstreamConfig,
+  config: Config,
+  texts: ReadonlyMap<string, string>,
+): UnplacedUpstream {
+  const tls = compileUpstreamTls(upstream, texts);
   const pool = compilePool(upstream);
   const ejection = compileEjection(upstream.ejection);
   const { retries } = upstream;
-  const policy = hashOf(pool).slice(0, 16);
+  const policy = hashOf({ pool, tls }).slice(0, 16);
   return {
     name: upstream.name,
-    endpoints: upstream.endpoints.map(({ url, address, weight }) => ({
+    endpoints: upstream.endpoints.map(({ url, address, weight, secure }) => ({
       name: url,
       address,
       weight,
+      secure,
       key: `${upstream.name} ${url} ${policy}`,
     })),
     balance: upstream.balance,
@@ -63,6 +70,7 @@ export function compileUpstream(upstream: UpstreamConfig, config: Config): Unpla
     },
     ejection,
     health: upstream.health === null ? null : compileHealth(upstream.health),
+    tls,
   };
 }
 

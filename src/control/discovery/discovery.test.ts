@@ -13,7 +13,7 @@ function endpoint(slot: number, host: string, port = 80): EndpointData {
 }
 
 function endpointAt(slot: number, address: EndpointAddress): EndpointData {
-  return { slot, name: `endpoint ${slot}`, address, weight: 1 };
+  return { slot, name: `endpoint ${slot}`, address, weight: 1, secure: false };
 }
 
 /** A discovery over a name service that the test writes into. */

@@ -120,7 +120,7 @@ async function backend(t: TestContext, handler: RequestListener, path?: string) 
     path === undefined
       ? { kind: "tcp", host: "127.0.0.1", port: (server.address() as AddressInfo).port }
       : { kind: "unix", path };
-  return { addresses: [address], host: "app.example", health: HEALTH };
+  return { addresses: [address], host: "app.example", health: HEALTH, tls: null };
 }
 
 const never = new AbortController().signal;

@@ -1,7 +1,8 @@
 import type { Random } from "#core/random.ts";
 import type { EndpointAddress, EndpointData, HealthData, UpstreamData } from "#model/snapshot.ts";
+import type { UpstreamTlsData } from "#model/tls.ts";
 import type { Scheduler } from "#core/time/scheduler.ts";
-import type { Probe, ProbeResult } from "./probe.ts";
+import type { Probe, ProbeResult, ProbeTls } from "./probe.ts";
 
 /** How the checks are made. */
 export interface HealthOptions {
@@ -23,6 +24,7 @@ interface Subject {
   readonly endpoint: EndpointData;
   readonly upstream: string;
   readonly health: HealthData;
+  readonly tls: UpstreamTlsData | null;
   healthy: boolean;
   /** Results in a row that contradict `healthy`. */
   against: number;
@@ -52,6 +54,7 @@ export class HealthChecker {
           endpoint,
           upstream: upstream.name,
           health: upstream.health,
+          tls: upstream.tls,
           healthy: true,
           against: 0,
           cancel: null,
@@ -92,8 +95,9 @@ export class HealthChecker {
     const result = await this.#options.probe(
       {
         addresses: this.#options.addresses(endpoint),
-        host: health.host ?? authorityOf(endpoint.address),
+        host: health.host ?? authorityOf(endpoint),
         health,
+        tls: subject.tls === null || !endpoint.secure ? null : probeTls(endpoint, subject.tls),
       },
       stop.signal,
     );
@@ -124,8 +128,8 @@ export class HealthChecker {
 }
 
 /** A check is the same as before while all that it does is the same. */
-function keyOf({ endpoint, upstream, health }: Subject): string {
-  return JSON.stringify([upstream, endpoint.slot, endpoint.address, health]);
+function keyOf({ endpoint, upstream, health, tls }: Subject): string {
+  return JSON.stringify([upstream, endpoint.slot, endpoint.address, endpoint.secure, health, tls]);
 }
 
 function end(subject: Subject): void {
@@ -133,8 +137,13 @@ function end(subject: Subject): void {
   subject.stop.abort();
 }
 
-function authorityOf(address: EndpointAddress): string {
+function authorityOf({ address, secure }: EndpointData): string {
   if (address.kind === "unix") return "localhost";
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return address.port === 80 ? host : `${host}:${address.port}`;
+  return address.port === (secure ? 443 : 80) ? host : `${host}:${address.port}`;
+}
+
+function probeTls({ address }: EndpointData, tls: UpstreamTlsData): ProbeTls {
+  const host = address.kind === "unix" ? "localhost" : address.host;
+  return { ...tls, identity: tls.serverName ?? host };
 }

@@ -1,6 +1,10 @@
 import { type ClientRequest, request } from "node:http";
+import { request as secureRequest } from "node:https";
+import { type ConnectionOptions, checkServerIdentity, getCACertificates } from "node:tls";
+import { isIP } from "node:net";
 
 import type { EndpointAddress, HealthData } from "#model/snapshot.ts";
+import type { UpstreamTlsData } from "#model/tls.ts";
 
 /** What one check has shown. */
 export interface ProbeResult {
@@ -16,6 +20,17 @@ export interface ProbeTarget {
   /** Host to send. */
   readonly host: string;
   readonly health: HealthData;
+  /** Null: plain HTTP. */
+  readonly tls: ProbeTls | null;
+}
+
+/** TLS of a check: the same as that of requests. */
+export interface ProbeTls extends Pick<
+  UpstreamTlsData,
+  "verify" | "ca" | "minVersion" | "certificate"
+> {
+  /** What the endpoint has to prove to be. */
+  readonly identity: string;
 }
 
 /** Makes one check; never rejects. Aborting `signal` ends it. */
@@ -35,7 +50,7 @@ export const httpProbe: Probe = async (target, signal) => {
 
 function ask(
   address: EndpointAddress,
-  { host, health }: ProbeTarget,
+  { host, health, tls }: ProbeTarget,
   signal: AbortSignal,
 ): Promise<ProbeResult & { readonly connected: boolean }> {
   const { promise, resolve } = Promise.withResolvers<
@@ -48,10 +63,11 @@ function ask(
   };
   let outgoing: ClientRequest;
   try {
-    outgoing = request({
+    outgoing = (tls === null ? request : secureRequest)({
       ...(address.kind === "unix"
         ? { socketPath: address.path }
         : { host: address.host, port: address.port }),
+      ...(tls === null ? {} : tlsOptions(tls)),
       agent: false,
       method: "GET",
       path: health.path,
@@ -80,4 +96,22 @@ function ask(
   });
   outgoing.end();
   return promise;
+}
+
+function tlsOptions({
+  verify,
+  ca,
+  minVersion,
+  certificate,
+  identity,
+}: ProbeTls): ConnectionOptions {
+  return {
+    rejectUnauthorized: verify,
+    minVersion,
+    // Addresses are not sent as a server name; the certificate is to be made out to them all the same.
+    servername: isIP(identity) === 0 ? identity : "",
+    checkServerIdentity: (_host, peer) => checkServerIdentity(identity, peer),
+    ca: ca ?? [...getCACertificates("default"), ...getCACertificates("system")],
+    ...(certificate === null ? {} : { cert: certificate.chain, key: certificate.key }),
+  };
 }

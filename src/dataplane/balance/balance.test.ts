@@ -26,6 +26,7 @@ class Backends implements EndpointLoad {
       name: `e${slot}`,
       authority: "",
       weight,
+      tls: null,
       state: { slot, addresses: [{ kind: "tcp", host: "127.0.0.1", port: 1 }] },
     }));
   }

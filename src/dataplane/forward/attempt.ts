@@ -84,7 +84,13 @@ export class Attempt implements AttemptHandle, PoolUser, UpstreamUser {
   start(fresh: boolean): void {
     this.#context.endpoints.begin(this.endpoint.slot);
     const { pool } = this.#route.upstream!;
-    this.#wish = this.#pool.acquire(this, pool, this.#route.timeouts.connect, fresh);
+    this.#wish = this.#pool.acquire(
+      this,
+      pool,
+      this.#route.timeouts.connect,
+      this.endpoint.tls,
+      fresh,
+    );
   }
 
   // ── the connection ──────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import type { PoolData } from "#model/snapshot.ts";
 import type { Connection } from "#transport/contract.ts";
 import type { DataPlaneContext } from "../context.ts";
-import type { EndpointState } from "../linked.ts";
+import type { EndpointState, EndpointTls } from "../linked.ts";
 import { Dialer, type DialUser } from "./dialer.ts";
 import { Http1Upstream, type UpstreamOwner } from "./http1-upstream.ts";
 
@@ -27,14 +27,22 @@ export class Wish implements DialUser, TimerOwner {
   readonly user: PoolUser;
   readonly config: PoolData;
   readonly connectTimeout: number;
+  readonly tls: EndpointTls | null;
   readonly #pool: EndpointPool;
   readonly timer: Timer = new Timer(this, 0);
   dialer: Dialer | null = null;
   queued = false;
   over = false;
 
-  constructor(pool: EndpointPool, user: PoolUser, config: PoolData, connectTimeout: number) {
+  constructor(
+    pool: EndpointPool,
+    user: PoolUser,
+    config: PoolData,
+    connectTimeout: number,
+    tls: EndpointTls | null,
+  ) {
     this.#pool = pool;
+    this.tls = tls;
     this.user = user;
     this.config = config;
     this.connectTimeout = connectTimeout;
@@ -72,16 +80,23 @@ export class EndpointPool implements UpstreamOwner {
   /**
    * Wants a connection. Where one is at hand there is nothing to wait for, and no wish: null.
    *
+   * @param tls how the endpoint is connected to; the same for all wishes but for the object
    * @param fresh a new one: an unused one has just turned out to be dead
    */
-  acquire(user: PoolUser, config: PoolData, connectTimeout: number, fresh: boolean): Wish | null {
+  acquire(
+    user: PoolUser,
+    config: PoolData,
+    connectTimeout: number,
+    tls: EndpointTls | null,
+    fresh: boolean,
+  ): Wish | null {
     this.#config = config;
     const idle = fresh ? undefined : this.#takeIdle();
     if (idle !== undefined) {
       user.onConnection(idle);
       return null;
     }
-    const wish = new Wish(this, user, config, connectTimeout);
+    const wish = new Wish(this, user, config, connectTimeout, tls);
     if (this.#context.endpoints.tryReserveConnection(this.state.slot, config.maxConnections)) {
       this.#dial(wish);
     } else {
@@ -113,7 +128,7 @@ export class EndpointPool implements UpstreamOwner {
       wish.user.onNoConnection(failure("upstream_unresolved", "", "yes"));
       return;
     }
-    wish.dialer = new Dialer(this.#context, addresses, wish.connectTimeout, wish);
+    wish.dialer = new Dialer(this.#context, addresses, wish.tls, wish.connectTimeout, wish);
   }
 
   #enqueue(wish: Wish): void {

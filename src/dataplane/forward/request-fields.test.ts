@@ -36,7 +36,7 @@ function sent(fields: Fields, options: Case = {}): [string, string][] {
   dropClientClaims(request.headers, trusted);
   prepareRequestFields(
     {
-      client: { peerAddress: peer, scheme: "http", localPort: 8080 },
+      client: { peerAddress: peer, scheme: "http", localPort: 8080, tls: null },
       request,
       plan,
       snapshot,

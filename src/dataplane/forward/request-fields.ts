@@ -29,6 +29,7 @@ export interface FieldSubject {
     readonly peerAddress: string;
     readonly scheme: "http" | "https";
     readonly localPort: number;
+    readonly tls: { readonly certificate: string } | null;
   };
   readonly request: RequestHead;
   readonly plan: Plan;
@@ -53,6 +54,8 @@ const IS_SET_ANEW = idTable((name) => SET_ANEW.some((own) => own === name));
 /** By header id: 1 = a client may not speak for it. */
 const IS_IDENTITY = idTable((name) => isIdentityField(name));
 
+/** RFC 9440. */
+const CLIENT_CERT = fieldName("Client-Cert");
 const FORWARDED_FOR = fieldName("X-Forwarded-For");
 const FORWARDED_HOST = fieldName("X-Forwarded-Host");
 const FORWARDED_PORT = fieldName("X-Forwarded-Port");
@@ -136,6 +139,11 @@ export function prepareRequestFields(exchange: FieldSubject, trusted: boolean): 
   if (prefix !== "") headers.appendUnchecked("X-Forwarded-Prefix", prefix);
   if (snapshot.data.forwarded || reported.forwarded !== "") {
     headers.appendUnchecked("Forwarded", joined(reported.forwarded, forwardedElement(exchange)));
+  }
+  const certificate = client.tls === null ? "" : client.tls.certificate;
+  if (certificate !== "") {
+    headers.deleteFolded("client-cert");
+    headers.appendNamed(CLIENT_CERT, certificate);
   }
   headers.appendNamed(REQUEST_ID, exchange.requestId);
   headers.appendLines(viaLines(request.version, snapshot.data.instance));

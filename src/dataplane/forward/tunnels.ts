@@ -61,3 +61,10 @@ export class Tunnels implements TunnelUser {
     for (const tunnel of this.#open.keys()) tunnel.destroy();
   }
 }
+
+/** The backend has switched protocols in a way that nobody asked for: its connection goes. */
+export function refuseSwitch({ early, connection, done }: SwitchedUpstream): void {
+  for (const slice of early) slice.release();
+  connection.abort();
+  done();
+}

@@ -20,7 +20,7 @@ import { writeInterimHead, writeLastChunk, writeResponseHead } from "#protocol/h
 import { ALERT, writeAlert } from "#protocol/tls-hello/alert.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
 import type { ClientStreamUser } from "../client-stream-user.ts";
-import type { ClientStream } from "../client-stream.ts";
+import type { ClientStream, ClientTls } from "../client-stream.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
 import { begin, chunkOf, HEAD_ROOM, LAST_CHUNK_ROOM, written } from "../outgoing.ts";
@@ -55,7 +55,9 @@ export interface Http1ConnectionOwner extends ClientStreamUser {
 export class Http1Connection
   implements ConnectionHandler, ClientStream, TimerOwner, BodyClockUser, WriteWatchUser
 {
-  readonly scheme: "http" | "https" = "http";
+  readonly scheme: "http" | "https";
+  readonly listener: string;
+  readonly tls: ClientTls | null;
   readonly peerAddress: string;
   readonly localPort: number;
   startedWall = 0;
@@ -95,9 +97,14 @@ export class Http1Connection
   constructor(
     context: DataPlaneContext,
     connection: Connection,
+    listener: string,
+    tls: ClientTls | null,
     readers: Readers,
     owner: Http1ConnectionOwner,
   ) {
+    this.scheme = tls === null ? "http" : "https";
+    this.listener = listener;
+    this.tls = tls;
     this.#context = context;
     this.#readers = readers;
     this.#connection = connection;
@@ -144,7 +151,11 @@ export class Http1Connection
 
   onData(_connection: Connection, slice: Slice): void {
     if (this.#reading === "over") return;
-    if (this.#reading === "idle" && slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD) {
+    if (
+      this.#reading === "idle" &&
+      slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD &&
+      this.tls === null
+    ) {
       this.#connection.write([TLS_ALERT.part(0, TLS_ALERT.length)]);
       this.#over();
     } else if (this.#waitsItsTurn() || !this.#stash.empty) {

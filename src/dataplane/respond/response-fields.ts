@@ -1,5 +1,6 @@
 /** What becomes of a backend's head on its way to the client: fields of the connection go, `Via` is added. */
 
+import { fieldLines } from "#core/http/field-lines.ts";
 import { dropNominated } from "#core/http/hop-by-hop.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import { httpDate } from "#core/time/calendar.ts";
@@ -15,6 +16,14 @@ export function prepareResponseFields(head: ResponseHead, instance: string): voi
 /** A final answer without a date gets the one of its arrival (RFC 9110 §6.6.1). `wall` in epoch milliseconds. */
 export function addMissingDate(head: ResponseHead, wall: number): void {
   if (head.headers.indexOf(HEADER.date) < 0) head.headers.appendUnchecked("Date", httpDate(wall));
+}
+
+/** Half a year: long enough to count, short enough to be undone. */
+const TRANSPORT_SECURITY = fieldLines([["Strict-Transport-Security", "max-age=15768000"]]);
+
+/** Browsers are to come by https from now on (RFC 6797), unless the answer says something of its own about it. */
+export function addTransportSecurity(head: ResponseHead): void {
+  if (!head.headers.has("strict-transport-security")) head.headers.appendLines(TRANSPORT_SECURITY);
 }
 
 /**

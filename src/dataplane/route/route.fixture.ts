@@ -96,6 +96,8 @@ export function snapshot(routes: readonly RouteOptions[]): LinkedSnapshot {
     upstreams: new Map(),
     trustedProxies: new CidrSet([]),
     router: new IndexedRouter(all),
+    listeners: new Map(),
+    demandsCertificate: null,
   };
 }
 

@@ -29,6 +29,8 @@ test("a worker that died gives back its connections and gauges; counters and epo
   assert.equal(control.state(0), "starting");
   for (const table of [first, second]) {
     table.tryReserveConnection(10);
+    table.tryReserveHandshake(10);
+    table.countHandshake("full");
     table.addExchanges(2);
     table.addTunnels(1);
     table.addBuffered(6_000_000_000);
@@ -43,6 +45,7 @@ test("a worker that died gives back its connections and gauges; counters and epo
     buffered: 6_000_000_000,
     accepted: 2,
     refused: 0,
+    handshakes: { full: 2, resumed: 0, failed: 0, open: 1 },
   });
   assert.equal(control.state(0), "dead");
   assert.equal(control.generation(0), 0);
@@ -57,4 +60,20 @@ test("workers are counted by their state", () => {
   control.setState(0, "running");
   control.setState(2, "draining");
   assert.deepEqual(control.states(), { dead: 1, starting: 0, running: 1, draining: 1 });
+});
+
+test("handshakes have a limit of their own, and one for each second that all workers share", () => {
+  const [first, second] = tables(2);
+  assert.ok(first && second);
+  assert.deepEqual(
+    [first, second, first].map((table) => table.tryReserveHandshake(2)),
+    [true, true, false],
+  );
+  second.releaseHandshake();
+  assert.equal(first.tryReserveHandshake(2), true);
+  const begun = (wall: number): boolean[] =>
+    [first, second, first].map((table) => table.tryBeginHandshake(2, wall));
+  assert.deepEqual(begun(5_000), [true, true, false]);
+  assert.deepEqual(begun(5_999), [false, false, false]);
+  assert.deepEqual(begun(6_000), [true, true, false]);
 });

@@ -1,7 +1,7 @@
 /**
  * What all threads know of each other: state, gauges, doorbells, and the connections of the process.
  *
- *     cells    [ connections of the process ] [ row 0: 64 bytes ] [ row 1 ] …
+ *     cells    [ the process: connections, handshakes ] [ row 0: 64 bytes ] [ row 1 ] …
  *     numbers  [ row 0: 64 bytes ] [ row 1 ] …
  *
  * A row fills a line of cache, so that the busy cells of one worker do not slow another. Row `workers` belongs
@@ -13,6 +13,15 @@ export const WORKER_STATES = ["dead", "starting", "running", "draining"] as cons
 export type WorkerState = (typeof WORKER_STATES)[number];
 
 const ROW = 16;
+
+// ── of the process
+const ALL_CONNECTIONS = 0;
+const ALL_HANDSHAKES = 1;
+/** The second that handshakes are counted in, and how many have begun in it. */
+const SECOND = 2;
+const BEGUN = 3;
+
+// ── of a row
 const STATE = 0;
 const EPOCH = 1;
 const GENERATION = 2;
@@ -20,11 +29,21 @@ const DOORBELL = 3;
 const CONNECTIONS = 4;
 const EXCHANGES = 5;
 const TUNNELS = 6;
+const HANDSHAKES = 7;
 
 const NUMBERS = 8;
 const BUFFERED = 0;
 const ACCEPTED = 1;
 const REFUSED = 2;
+const HANDSHAKES_FULL = 3;
+const HANDSHAKES_RESUMED = 4;
+const HANDSHAKES_FAILED = 5;
+
+const OUTCOMES = {
+  full: HANDSHAKES_FULL,
+  resumed: HANDSHAKES_RESUMED,
+  failed: HANDSHAKES_FAILED,
+} as const;
 
 /** Gauges summed over all workers. */
 export interface WorkerTotals {
@@ -39,6 +58,14 @@ export interface WorkerTotals {
   /** Downstream connections accepted, and turned away over the limit, since the process began. */
   readonly accepted: number;
   readonly refused: number;
+  /** TLS handshakes of clients since the process began. */
+  readonly handshakes: {
+    readonly full: number;
+    readonly resumed: number;
+    readonly failed: number;
+    /** Under way. */
+    readonly open: number;
+  };
 }
 
 /** State and gauges of workers by row. */
@@ -116,8 +143,11 @@ export class WorkerTable {
   /** Gives back what a dead worker had taken; its counters stay. To be called after its thread has ended. */
   clearWorker(row: number): void {
     const own = place(row);
-    Atomics.sub(this.#cells, 0, this.#cells[own + CONNECTIONS]!);
-    for (const cell of [CONNECTIONS, EXCHANGES, TUNNELS, GENERATION]) this.#cells[own + cell] = 0;
+    Atomics.sub(this.#cells, ALL_CONNECTIONS, this.#cells[own + CONNECTIONS]!);
+    Atomics.sub(this.#cells, ALL_HANDSHAKES, this.#cells[own + HANDSHAKES]!);
+    for (const cell of [CONNECTIONS, EXCHANGES, TUNNELS, HANDSHAKES, GENERATION]) {
+      this.#cells[own + cell] = 0;
+    }
     this.#numbers[row * NUMBERS + BUFFERED] = 0;
     this.setState(row, "dead");
   }
@@ -126,25 +156,63 @@ export class WorkerTable {
 
   /** Takes one of at most `max` downstream connections of the process; false if there is none. */
   tryReserveConnection(max: number): boolean {
-    const cells = this.#cells;
-    let taken = Atomics.load(cells, 0);
-    while (taken < max) {
-      const found = Atomics.compareExchange(cells, 0, taken, taken + 1);
-      if (found === taken) {
-        cells[this.#own + CONNECTIONS]!++;
-        this.#numbers[this.#ownNumbers + ACCEPTED]!++;
-        return true;
-      }
-      taken = found;
+    if (this.#takeOne(ALL_CONNECTIONS, max)) {
+      this.#cells[this.#own + CONNECTIONS]!++;
+      this.#numbers[this.#ownNumbers + ACCEPTED]!++;
+      return true;
     }
     this.#numbers[this.#ownNumbers + REFUSED]!++;
     return false;
   }
 
+  /** Adds one to a cell of the process unless it holds `max`. */
+  #takeOne(cell: number, max: number): boolean {
+    const cells = this.#cells;
+    let taken = Atomics.load(cells, cell);
+    while (taken < max) {
+      const found = Atomics.compareExchange(cells, cell, taken, taken + 1);
+      if (found === taken) return true;
+      taken = found;
+    }
+    return false;
+  }
+
   /** Gives it back. */
   releaseConnection(): void {
-    Atomics.sub(this.#cells, 0, 1);
+    Atomics.sub(this.#cells, ALL_CONNECTIONS, 1);
     this.#cells[this.#own + CONNECTIONS]!--;
+  }
+
+  /** Takes one of at most `max` TLS handshakes of the process that may be under way; false if there is none. */
+  tryReserveHandshake(max: number): boolean {
+    if (!this.#takeOne(ALL_HANDSHAKES, max)) return false;
+    this.#cells[this.#own + HANDSHAKES]!++;
+    return true;
+  }
+
+  /** Gives it back. */
+  releaseHandshake(): void {
+    Atomics.sub(this.#cells, ALL_HANDSHAKES, 1);
+    this.#cells[this.#own + HANDSHAKES]!--;
+  }
+
+  /** Takes one of the `rate` handshakes that may begin in the second of `wall`, in epoch milliseconds. */
+  tryBeginHandshake(rate: number, wall: number): boolean {
+    const second = Math.floor(wall / 1000) | 0;
+    const before = Atomics.load(this.#cells, SECOND);
+    // Whoever changes the second starts the count; another worker may have counted in between, by one or two.
+    if (
+      before !== second &&
+      Atomics.compareExchange(this.#cells, SECOND, before, second) === before
+    ) {
+      Atomics.store(this.#cells, BEGUN, 0);
+    }
+    return this.#takeOne(BEGUN, rate);
+  }
+
+  /** A TLS handshake of a client has ended. */
+  countHandshake(outcome: "full" | "resumed" | "failed"): void {
+    this.#numbers[this.#ownNumbers + OUTCOMES[outcome]]!++;
   }
 
   /** Exchanges under way, by difference. */
@@ -186,12 +254,18 @@ export class WorkerTable {
       return total;
     };
     return {
-      connections: Atomics.load(this.#cells, 0),
+      connections: Atomics.load(this.#cells, ALL_CONNECTIONS),
       exchanges: sum(EXCHANGES),
       tunnels: sum(TUNNELS),
       buffered: add(BUFFERED),
       accepted: add(ACCEPTED),
       refused: add(REFUSED),
+      handshakes: {
+        full: add(HANDSHAKES_FULL),
+        resumed: add(HANDSHAKES_RESUMED),
+        failed: add(HANDSHAKES_FAILED),
+        open: Atomics.load(this.#cells, ALL_HANDSHAKES),
+      },
     };
   }
 

@@ -34,6 +34,9 @@ export type InstrumentName =
   | "connections"
   | "accepted"
   | "refused"
+  | "handshakes"
+  | "handshakesOpen"
+  | "certificateExpiry"
   | "tunnels"
   | "buffers"
   | "workers"
@@ -133,6 +136,21 @@ export const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
     "sluice_connections_refused_total",
     [],
     "Connections of clients that were turned away because of limits.connections.",
+  ),
+  handshakes: counter(
+    "sluice_tls_handshakes_total",
+    ["outcome"],
+    "TLS handshakes of clients: full, resumed (an earlier session was taken up), or failed.",
+  ),
+  handshakesOpen: gauge(
+    "sluice_tls_handshakes_open",
+    [],
+    "TLS handshakes of clients that are under way, at most limits.handshakes.",
+  ),
+  certificateExpiry: gauge(
+    "sluice_certificate_expiry_timestamp_seconds",
+    ["name", "source"],
+    "When the certificate expires, in seconds since 1970; `name` is the first that it is made out to.",
   ),
   tunnels: gauge("sluice_tunnels", [], "WebSockets and other tunnels under way."),
   buffers: gauge(

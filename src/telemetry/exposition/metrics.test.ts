@@ -58,6 +58,9 @@ function setUp(): Fixture {
     wall: () => 1_000_000,
     startedWall: 900_500,
     logDropped: () => 3,
+    certificates: () => [
+      { names: ["a.test", "b.test"], source: "local", notAfter: 1_700_000_000_500 },
+    ],
   });
   return {
     worker: openTables(memory, 2, 0),
@@ -176,6 +179,11 @@ test("numbers of all workers come out under the names of the configuration", () 
   is(0, "sluice_endpoint_up", { endpoint: "http://b" });
   is(1, "sluice_connections");
   is(1, "sluice_connections_accepted_total");
+  is(0, "sluice_tls_handshakes_total", { outcome: "failed" });
+  is(1_700_000_000.5, "sluice_certificate_expiry_timestamp_seconds", {
+    name: "a.test",
+    source: "local",
+  });
   is(4096, "sluice_buffers_bytes");
   is(1, "sluice_workers", { state: "running" });
   is(1, "sluice_workers", { state: "dead" });

@@ -15,6 +15,7 @@ import {
 import type { SharedTables } from "#model/shared/tables.ts";
 import { WORKER_STATES } from "#model/shared/worker-table.ts";
 import type { SnapshotData } from "#model/snapshot.ts";
+import type { CertificateData } from "#model/tls.ts";
 import type { ProcessFacts } from "../process-facts.ts";
 import { INSTRUMENTS } from "./instruments.ts";
 import { SlotNames } from "./slots.ts";
@@ -49,7 +50,12 @@ export interface MetricsOptions {
   readonly startedWall: number;
   /** Lines of the access log that were lost. */
   readonly logDropped: () => number;
+  /** The certificates that are shown. */
+  readonly certificates: () => readonly CertificateFacts[];
 }
+
+/** What is told of a certificate. */
+export type CertificateFacts = Pick<CertificateData, "names" | "source" | "notAfter">;
 
 interface EndpointName {
   readonly upstream: string;
@@ -189,6 +195,17 @@ export class Metrics {
     text.family(INSTRUMENTS.connections).sample(totals.connections);
     text.family(INSTRUMENTS.accepted).sample(totals.accepted);
     text.family(INSTRUMENTS.refused).sample(totals.refused);
+    const { full, resumed, failed, open } = totals.handshakes;
+    text
+      .family(INSTRUMENTS.handshakes)
+      .sample(full, "full")
+      .sample(resumed, "resumed")
+      .sample(failed, "failed");
+    text.family(INSTRUMENTS.handshakesOpen).sample(open);
+    text.family(INSTRUMENTS.certificateExpiry);
+    for (const { names, source, notAfter } of this.#options.certificates()) {
+      text.sample(notAfter / 1000, names[0] ?? "", source);
+    }
     text.family(INSTRUMENTS.tunnels).sample(totals.tunnels);
     text.family(INSTRUMENTS.buffers).sample(totals.buffered);
   }

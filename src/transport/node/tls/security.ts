@@ -21,8 +21,15 @@ export function securityOf(socket: TLSSocket, certificate: X509Certificate | und
     version: socket.getProtocol() as TlsVersion,
     cipher: socket.getCipher().name,
     protocol: socket.alpnProtocol === false ? "" : (socket.alpnProtocol ?? ""),
+    serverName: serverNameOf(socket),
     resumed: socket.isSessionReused(),
     peerCertificate: certificate?.raw ?? null,
     peerChain: chain,
   };
+}
+
+/** The types say neither that it can be `false`, when there is none, nor that a client's socket has none at all. */
+function serverNameOf(socket: TLSSocket): string | null {
+  const { servername } = socket as { servername?: string | false };
+  return typeof servername === "string" && servername !== "" ? servername : null;
 }

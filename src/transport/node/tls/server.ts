@@ -126,10 +126,9 @@ export class NodeServerContext implements ServerContext, Side {
       const key = this.#keys[0];
       return key === undefined ? NO_TICKET : [TAKE, key[1], key[2], key[0], iv];
     }
-    const index = this.#keys.findIndex((key) => Buffer.compare(key[0], name) === 0);
-    const key = this.#keys[index];
-    if (key === undefined) return NO_TICKET;
-    return [index === 0 ? TAKE : RENEW, key[1], key[2], key[0], iv];
+    const key = this.#keys.find((one) => Buffer.compare(one[0], name) === 0);
+    // In TLS 1.3 clients use a ticket once, so that nobody can tell by it that two connections are theirs (RFC 8446 §C.4).
+    return key === undefined ? NO_TICKET : [RENEW, key[1], key[2], key[0], iv];
   };
 }
 

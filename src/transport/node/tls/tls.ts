@@ -1,13 +1,12 @@
 import process from "node:process";
 import type { Slice } from "#core/bytes/slice.ts";
-import type { Connection, ConnectionHandler } from "../../contract.ts";
+import type { Connection, ConnectionHandler, Tls } from "../../contract.ts";
 import type {
   BackendName,
   ClientContext,
   ClientTlsOptions,
   ServerContext,
   ServerTlsOptions,
-  Tls,
 } from "../../tls.ts";
 import { NodeClientContext } from "./client.ts";
 import { TlsConnection, type TlsHome } from "./connection.ts";

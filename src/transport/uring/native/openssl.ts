@@ -124,6 +124,7 @@ const TEXTS = {
   OpenSSL_version: "const char* OpenSSL_version(int)",
   ERR_reason_error_string: "const char* ERR_reason_error_string(unsigned long)",
   SSL_CIPHER_get_name: "const char* SSL_CIPHER_get_name(uintptr_t)",
+  SSL_get_servername: "const char* SSL_get_servername(uintptr_t, int)",
   X509_verify_cert_error_string: "const char* X509_verify_cert_error_string(long)",
 } as const;
 

@@ -15,6 +15,8 @@ const OK = 0;
 const NO_ACKNOWLEDGEMENT = 3;
 const SET_OCSP_RESPONSE = 71;
 
+const TLS1_3 = 0x0304;
+
 /** Of a ticket's key, in bytes. */
 const PART = 16;
 
@@ -125,7 +127,8 @@ export class SslCallbacks {
     const secret = key.subarray(2 * PART, 3 * PART);
     const { call } = this.#openssl;
     if (call.EVP_DecryptInit_ex(cipher, this.#cipher, 0, secret, iv) !== 1) return FAILED;
-    return index === 0 ? DONE : RENEW;
+    // In TLS 1.3 clients use a ticket once, so that nobody can tell by it that two connections are theirs (RFC 8446 §C.4).
+    return index === 0 && call.SSL_version(ssl) !== TLS1_3 ? DONE : RENEW;
   }
 
   #authenticate(mac: Pointer, key: Uint8Array): boolean {

@@ -8,6 +8,9 @@ import type { SslContext } from "./ssl-context.ts";
 
 const CTRL_HOST_NAME = 55;
 const NO_PARTIAL_WILDCARDS = 0x4;
+/** The only type of server name there is (RFC 6066 §3). */
+const NAMETYPE_HOST = 0;
+
 /** `SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN` */
 const BOTH_SHUT_DOWN = 3;
 const TLS1_3 = 0x0304;
@@ -247,6 +250,7 @@ export class Ssl {
       version: this.isTls13 ? "TLSv1.3" : "TLSv1.2",
       cipher: this.#cipher(call.SSL_get_current_cipher(ssl)),
       protocol: this.#protocol(),
+      serverName: this.#openssl.text.SSL_get_servername(ssl, NAMETYPE_HOST) ?? null,
       resumed: call.SSL_session_reused(ssl) === 1,
       peerCertificate: leaf === 0 ? null : this.#openssl.derOf(leaf),
       peerChain: leaf === 0 ? [] : this.#chain(leaf),

@@ -1,12 +1,11 @@
 import type { Slice } from "#core/bytes/slice.ts";
-import type { Connection, ConnectionHandler } from "../../contract.ts";
+import type { Connection, ConnectionHandler, Tls } from "../../contract.ts";
 import type {
   BackendName,
   ClientContext,
   ClientTlsOptions,
   ServerContext,
   ServerTlsOptions,
-  Tls,
 } from "../../tls.ts";
 import type { UringConnection } from "../connection.ts";
 import type { Engine } from "../engine.ts";

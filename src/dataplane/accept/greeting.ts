@@ -1,0 +1,224 @@
+/**
+ * The beginning of a connection to a listener that speaks TLS: the ClientHello is read before anything is decided, then
+ * the connection is opened, passed on as it is, or refused.
+ *
+ *     hello ──► handshake ──► served as HTTP
+ *       ├─────► passed on to an upstream
+ *       ╰─────► an alert, or a sentence for those who speak plain HTTP
+ */
+
+import { type Slice, sliceOf } from "#core/bytes/slice.ts";
+import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import { ALERT, type AlertDescription, writeAlert } from "#protocol/tls-hello/alert.ts";
+import { ClientHelloReader } from "#protocol/tls-hello/client-hello-reader.ts";
+import type { HelloFaultKind } from "#protocol/tls-hello/fault.ts";
+import type { Connection, ConnectionHandler, TransportFailure } from "#transport/contract.ts";
+import type { Security } from "#transport/tls.ts";
+import type { ClientTls } from "../client-stream.ts";
+import type { DataPlaneContext } from "../context.ts";
+import type { ListenerTls, TlsChoice } from "../linked.ts";
+import { certificateField } from "./certificate-field.ts";
+import type { Handshakes, Waiting } from "./handshakes.ts";
+
+/** Who takes connections over once it is known what they are, and sets their handler. */
+export interface GreetingUser {
+  /** The handshake is over. */
+  onOpened(greeting: Greeting, connection: Connection, tls: ClientTls): void;
+  /** It goes to an upstream with what was received; ownership of the slices passes. */
+  onPassThrough(
+    greeting: Greeting,
+    connection: Connection,
+    received: Slice[],
+    upstream: string,
+  ): void;
+  /** The whole answer to one who speaks plain HTTP; `received` are the first bytes of the request. */
+  plainHttpAnswer(received: Uint8Array): Slice;
+  /** It came to nothing, and the connection is gone. */
+  onGreetingClosed(greeting: Greeting, end: GreetingEnd, detail: string): void;
+}
+
+/** Why a connection was not opened: stable words, for logs and metrics. */
+export type GreetingEnd =
+  /** The client left before it had said anything that counts. */
+  | "closed"
+  | "timeout"
+  /** No certificate is made out to the name. */
+  | "unknown_name"
+  /** There is a certificate, and it cannot be used. */
+  | "no_context"
+  | "handshake_failed"
+  /** The client said one name first and another one later. */
+  | "name_changed"
+  | HelloFaultKind;
+
+type Phase = "hello" | "waiting" | "handshake" | "over";
+
+/** See the head of this file. Made with a place among the handshakes, which it gives back. */
+export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
+  readonly listener: string;
+  readonly #context: DataPlaneContext;
+  readonly #tls: ListenerTls;
+  readonly #handshakes: Handshakes;
+  readonly #user: GreetingUser;
+  readonly #timer: Timer = new Timer(this, 0);
+  readonly #reader: ClientHelloReader = new ClientHelloReader();
+  #connection: Connection;
+  #received: Slice[] = [];
+  #phase: Phase = "hello";
+  #choice: Extract<TlsChoice, { kind: "open" }> | null = null;
+  #end: GreetingEnd = "closed";
+  #detail = "";
+
+  constructor(
+    context: DataPlaneContext,
+    connection: Connection,
+    listener: string,
+    tls: ListenerTls,
+    handshakes: Handshakes,
+    user: GreetingUser,
+  ) {
+    this.listener = listener;
+    this.#context = context;
+    this.#connection = connection;
+    this.#tls = tls;
+    this.#handshakes = handshakes;
+    this.#user = user;
+    connection.handler = this;
+    const { handshake } = context.snapshot.data.timeouts;
+    context.transport.timers.schedule(this.#timer, handshake);
+  }
+
+  /** Ends it now. */
+  destroy(): void {
+    this.#connection.abort();
+  }
+
+  onData(_connection: Connection, slice: Slice): void {
+    if (this.#phase === "over") return;
+    this.#received.push(slice.part(0, slice.length));
+    if (this.#phase !== "hello") return;
+    const progress = this.#reader.feed(slice.bytes, slice.offset, slice.offset + slice.length);
+    if (progress === "fault") this.#onFault();
+    else if (progress === "done") this.#onHello();
+  }
+
+  #onFault(): void {
+    const { kind, alert, detail } = this.#reader.fault!;
+    if (alert === null) this.#refuse(this.#user.plainHttpAnswer(this.#firstBytes()), kind, "");
+    else this.#refuse(alertOf(alert), kind, detail);
+  }
+
+  #onHello(): void {
+    const { serverName } = this.#reader;
+    const choice = this.#tls.choose(serverName);
+    switch (choice.kind) {
+      case "refuse": {
+        const isUnknown = choice.alert === ALERT.unrecognizedName;
+        const end = isUnknown ? "unknown_name" : "no_context";
+        return this.#refuse(alertOf(choice.alert), end, serverName ?? "");
+      }
+      case "pass": {
+        const received = this.#takeReceived();
+        this.#finish();
+        return this.#user.onPassThrough(this, this.#connection, received, choice.upstream);
+      }
+      case "open":
+        this.#choice = choice;
+        this.#phase = "waiting";
+        if (this.#handshakes.mayBegin(this)) this.#begin();
+        else this.#connection.pause();
+    }
+  }
+
+  onTurn(): void {
+    this.#connection.resume();
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#phase = "handshake";
+    const { tls } = this.#context.transport;
+    const { context } = this.#choice!;
+    this.#connection = tls!.accept(this.#connection, context, this.#takeReceived(), this);
+  }
+
+  /** The handshake is over. */
+  onConnect(connection: Connection): void {
+    const security = connection.security!;
+    const { policy, asksForCertificate, hsts } = this.#choice!;
+    this.#finish();
+    if (this.#isStrange(security)) {
+      this.#end = "name_changed";
+      return connection.abort();
+    }
+    this.#user.onOpened(this, connection, {
+      policy,
+      hsts,
+      serverName: this.#reader.serverName,
+      security,
+      certificate: asksForCertificate ? certificateField(security.peerCertificate) : "",
+    });
+  }
+
+  /** What the library has read is to be what was read here: a second hello can say something else (RFC 8446 §4.1.2). */
+  #isStrange({ protocol, serverName, resumed, version }: Security): boolean {
+    const { protocols, sentName } = this.#reader;
+    if (protocol !== "" && !protocols.includes(protocol)) return true;
+    // OpenSSL reports the name that a session of TLS 1.2 began with; its policy is that of this name, or it were no session.
+    if (resumed && version === "TLSv1.2") return false;
+    return serverName !== null && serverName !== sentName;
+  }
+
+  onEnd(connection: Connection): void {
+    if (this.#phase !== "over") connection.abort();
+  }
+
+  onClose(_connection: Connection, failure: TransportFailure | null): void {
+    if (this.#phase === "handshake") this.#end = "handshake_failed";
+    if (this.#phase !== "over") this.#detail = failure?.detail ?? "";
+    this.#finish();
+    this.#user.onGreetingClosed(this, this.#end, this.#detail);
+  }
+
+  onWritable(): void {}
+
+  onTimer(): void {
+    this.#finish();
+    this.#end = "timeout";
+    this.#connection.abort();
+  }
+
+  /** Ends the connection with an answer. */
+  #refuse(answer: Slice, end: GreetingEnd, detail: string): void {
+    this.#end = end;
+    this.#detail = detail;
+    this.#finish();
+    this.#connection.write([answer]);
+    this.#connection.lingerClose();
+  }
+
+  /** Nothing more is decided here. */
+  #finish(): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#context.transport.timers.cancel(this.#timer);
+    this.#handshakes.withdraw(this);
+    this.#handshakes.release();
+    for (const slice of this.#takeReceived()) slice.release();
+  }
+
+  #takeReceived(): Slice[] {
+    const received = this.#received;
+    this.#received = [];
+    return received;
+  }
+
+  /** As far as they came in one piece: enough for a sentence. */
+  #firstBytes(): Uint8Array {
+    return this.#received[0]!.view();
+  }
+}
+
+function alertOf(description: number): Slice {
+  return sliceOf(writeAlert("fatal", description as AlertDescription));
+}

@@ -1,0 +1,107 @@
+/** Who gets which certificate, and under which policy: decided by the name that a client says first. */
+
+import type { ListenerTls, TlsChoice } from "#dataplane/linked.ts";
+import type { ListenerData } from "#model/snapshot.ts";
+import type {
+  CertificateData,
+  CertificateUpdate,
+  ListenerTlsData,
+  TlsPolicyData,
+} from "#model/tls.ts";
+import type { ContextCache } from "./contexts.ts";
+import { NameTable } from "./name-table.ts";
+
+/** unrecognized_name (RFC 6066 §3) and internal_error (RFC 8446 §6.2). */
+const UNRECOGNIZED_NAME = 112;
+const INTERNAL_ERROR = 80;
+
+/** Called when a context cannot be built, which the control thread should have noticed before. */
+export type OnBrokenContext = (name: string, reason: string) => void;
+
+/** TLS of one listener; see the head of this file. */
+export class ListenerPolicies implements ListenerTls {
+  readonly #data: ListenerTlsData;
+  readonly #contexts: ContextCache;
+  readonly #onBroken: OnBrokenContext;
+  readonly #passThrough: NameTable<string>;
+  readonly #policies: NameTable<TlsPolicyData>;
+  #certificates: NameTable<readonly CertificateData[]> = new NameTable();
+  #fallback: readonly CertificateData[] | undefined;
+
+  constructor(data: ListenerTlsData, contexts: ContextCache, onBroken: OnBrokenContext) {
+    this.#data = data;
+    this.#contexts = contexts;
+    this.#onBroken = onBroken;
+    this.#passThrough = new NameTable(data.passThrough);
+    this.#policies = new NameTable(
+      data.policyNames.map(([name, index]) => [name, data.policies[index]!] as const),
+    );
+  }
+
+  /** From now on these certificates are shown. */
+  use(all: CertificateUpdate): void {
+    const own = this.#data.sources.flatMap((id) => all.filter(({ source }) => source === id));
+    const named = new Map<string, CertificateData[]>();
+    for (const certificate of own) {
+      for (const name of certificate.names) {
+        const list = named.get(name);
+        if (list === undefined) named.set(name, [certificate]);
+        // One for each type of key; of several the one that was written first.
+        else if (list.every(({ keyType }) => keyType !== certificate.keyType))
+          list.push(certificate);
+      }
+    }
+    this.#certificates = new NameTable(named);
+    const { fallback } = this.#data;
+    const name = fallback ?? own[0]?.names[0];
+    this.#fallback =
+      name === undefined ? undefined : (named.get(name) ?? this.#certificates.get(name));
+  }
+
+  choose(serverName: string | null): TlsChoice {
+    const upstream = serverName === null ? undefined : this.#passThrough.get(serverName);
+    if (upstream !== undefined) return { kind: "pass", upstream };
+    const certificates = serverName === null ? this.#fallback : this.#certificates.get(serverName);
+    if (certificates === undefined) return { kind: "refuse", alert: UNRECOGNIZED_NAME };
+    const policy = this.#policyFor(serverName ?? this.#data.fallback);
+    try {
+      const { hsts } = this.#data;
+      return {
+        kind: "open",
+        context: this.#contexts.server(policy, certificates),
+        policy: policy.id,
+        asksForCertificate: policy.clientCertificates !== null,
+        hsts: hsts && certificates.every(({ isPublic }) => isPublic),
+      };
+    } catch (error) {
+      this.#onBroken(serverName ?? "", error instanceof Error ? error.message : String(error));
+      return { kind: "refuse", alert: INTERNAL_ERROR };
+    }
+  }
+
+  policyFor(host: string): string | null {
+    if (this.#passThrough.get(host) !== undefined) return null;
+    return this.#policyFor(host).id;
+  }
+
+  demandsCertificate(host: string): boolean {
+    return this.#policyFor(host).clientCertificates?.mode === "require";
+  }
+
+  #policyFor(host: string | null): TlsPolicyData {
+    return (host === null ? undefined : this.#policies.get(host)) ?? this.#data.policies[0]!;
+  }
+}
+
+/** Those of a snapshot, by listener. */
+export function linkListeners(
+  listeners: readonly ListenerData[],
+  contexts: ContextCache,
+  onBroken: OnBrokenContext,
+): Map<string, ListenerPolicies> {
+  return new Map(
+    listeners.flatMap(({ id, tls }) =>
+      tls === null ? [] : [[id, new ListenerPolicies(tls, contexts, onBroken)] as const],
+    ),
+  );
+}
