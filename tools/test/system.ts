@@ -8,6 +8,7 @@ const packages: Readonly<Record<string, string>> = {
   chromium: "chromium",
   curl: "curl",
   nginx: "nginx-light",
+  openssl: "openssl",
   promtool: "prometheus",
   strace: "strace",
   wrk: "wrk",
