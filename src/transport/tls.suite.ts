@@ -13,6 +13,7 @@ import { type Certificates, certificates, HOST } from "./certificates.fixture.ts
 import { Counter, pattern, pump } from "./stage.fixture.ts";
 import { NAME, PROFILE, secret, type TlsBench, TlsStage, tlsOf } from "./tls-stage.fixture.ts";
 import { HIGH_MARK, LOW_MARK, type SocketAddress } from "./contract.ts";
+import { ticketKey } from "./ticket-keys.ts";
 import type { ClientTlsOptions, ServerTlsOptions } from "./tls.ts";
 
 export type { TlsBench } from "./tls-stage.fixture.ts";
@@ -579,15 +580,16 @@ function tickets(test: Test): void {
     });
 
     test(`${maxVersion}: a ticket that was changed is not taken up`, async (scene) => {
-      const { context, address } = await scene.stage.serve(scene.server);
+      const { server } = scene;
+      const { context, address } = await scene.stage.serve(server);
       context.setTicketSecrets([secret(1)]);
       const { session } = await visit(scene, address, { maxVersion });
       assert.ok(session);
-      // The name of the key is known from its place: the ticket begins with it.
-      context.setTicketSecrets([secret(3), secret(1)]);
-      const at = session.length - 200;
+      // Name of the key and initialisation vector, 16 bytes each; what is sealed follows.
+      const at = session.indexOf(ticketKey(secret(1), server.policy).subarray(0, 16));
+      assert.ok(at > 0, "the ticket begins with the name of its key");
       const changed = Buffer.from(session);
-      changed[at] = changed[at]! ^ 1;
+      changed[at + 40]! ^= 1;
       const again = await visit(scene, address, { maxVersion, session: changed });
       assert.equal(again.resumed, false);
     });
@@ -1085,6 +1087,16 @@ function movingBytes(test: Test): void {
     assert.equal(ends.client.connection?.queued, 0);
   });
 
+  test("bytes of shared memory can be written", async ({ stage, server, client }) => {
+    const ends = await stage.pair(server, client);
+    const shared = new Uint8Array(new SharedArrayBuffer(100_000));
+    shared.set(pattern(100_000));
+    ends.client.write(sliceOf(shared), sliceOf(shared.subarray(7, 20)));
+    ends.client.write(sliceOf(shared.subarray(0, 50)));
+    await stage.until(ends.server, () => ends.server.size === 100_063);
+    assert.ok(Buffer.concat(ends.server.received).subarray(0, 100_000).equals(pattern(100_000)));
+  });
+
   test("received bytes that were kept stay as they are while more arrive", async ({
     stage,
     server,
@@ -1211,6 +1223,21 @@ function ending(test: Test): void {
     ends.server.call((connection) => connection.resume());
     await stage.until(ends.server, () => ends.server.ends === 1);
     assert.ok(Buffer.concat(ends.server.received).equals(bytes));
+  });
+
+  test("an end with nothing before it that arrives while paused is one after resume", async ({
+    stage,
+    server,
+  }) => {
+    const { address } = await stage.serve(server);
+    const client = stage.stranger(address);
+    const recorder = await stage.secured();
+    recorder.call((connection) => connection.pause());
+    client.socket.end();
+    for (let i = 0; i < 10; i++) await stage.bench.settle();
+    assert.equal(recorder.gone, false);
+    recorder.call((connection) => connection.resume());
+    await stage.until(recorder, () => recorder.ends === 1);
   });
 
   for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
@@ -1462,6 +1489,51 @@ function ending(test: Test): void {
     await stage.closed(ends.client);
     assert.equal(ends.client.failure?.code, "reset");
     assert.deepEqual(new Set(counters.map((each) => each.references)), new Set([0]));
+  });
+
+  test("a failure is reported soon, even if the peer takes nothing any more", async ({
+    stage,
+    server,
+  }) => {
+    const { address } = await stage.serve(server);
+    const client = stage.stranger(address);
+    const recorder = await stage.secured();
+    await stage.bench.until(client.secured);
+    const { wire } = client;
+    wire.socket.pause();
+    wire.removeAllListeners("data");
+    wire.pause();
+    let sent = false;
+    pump(recorder, pattern(20_000_000), 65_536, () => (sent = true));
+    for (let i = 0; i < 20; i++) await stage.bench.settle();
+    wire.socket.pause();
+    assert.equal(sent, false);
+    // A record of application data that nobody has the key of.
+    wire.socket.write(Buffer.concat([Buffer.from([23, 3, 3, 0, 64]), pattern(64)]));
+    for (let i = 0; i < 20; i++) await stage.bench.settle();
+    stage.bench.elapse(31_000);
+    await stage.closed(recorder);
+    assert.equal(recorder.failure?.code, "tls");
+  });
+
+  test("what comes behind the peer's end is not looked at", async ({ stage, server }) => {
+    const { address } = await stage.serve(server);
+    const client = stage.stranger(address);
+    const recorder = await stage.secured();
+    await stage.bench.until(client.secured);
+    client.wire.socket.on("error", () => undefined);
+    // Keeps the raw connection open behind the close_notify.
+    client.wire._final = (done) => done();
+    client.socket.end("last words");
+    await stage.until(recorder, () => recorder.ends === 1);
+    client.wire.socket.write(pattern(100_000));
+    for (let i = 0; i < 10; i++) await stage.bench.settle();
+    assert.equal(recorder.text, "last words");
+    assert.equal(recorder.gone, false);
+    recorder.send("bye");
+    recorder.call((connection) => connection.end());
+    await stage.closed(recorder);
+    assert.equal(recorder.failure, null);
   });
 
   test("shutdown aborts what is open, and says so", async ({ stage, server, client }) => {

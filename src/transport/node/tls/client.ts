@@ -28,11 +28,12 @@ export class NodeClientContext implements ClientContext {
     const { certificate, ca } = options;
     if (certificate !== null) checkPair(certificate, "client certificate pair");
     this.#options = options;
+    const believed =
+      ca === null
+        ? furtherAuthorities()
+        : certificatesOf(ca, "the CA of backends").map((each) => each.toString());
     this.#context = makeContext(options.profile, {
-      ca:
-        ca === null
-          ? defaultAuthorities()
-          : certificatesOf(ca, "the CA of backends").map((each) => each.toString()),
+      ...(believed === null || !options.verify ? {} : { ca: believed }),
       ...(certificate === null ? {} : { cert: certificate.chain, key: certificate.key }),
     });
   }
@@ -131,12 +132,17 @@ class ClientSide implements Side {
   }
 }
 
-let authorities: string[] | undefined;
+let authorities: string[] | null | undefined;
 
-/** Those that Node.js believes and those that the system does, each once. */
-function defaultAuthorities(): string[] {
-  authorities ??= [
-    ...new Set([...tls.getCACertificates("default"), ...tls.getCACertificates("system")]),
-  ];
+/**
+ * Those that Node.js believes and those that the system does, each once. Null when the system adds none: Node keeps its
+ * own read, while each list costs its context 12 ms and a megabyte.
+ */
+function furtherAuthorities(): string[] | null {
+  if (authorities === undefined) {
+    const own = tls.getCACertificates("default");
+    const all = new Set([...own, ...tls.getCACertificates("system")]);
+    authorities = all.size === new Set(own).size ? null : [...all];
+  }
   return authorities;
 }

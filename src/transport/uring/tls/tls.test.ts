@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import type { SocketAddress } from "../../contract.ts";
+import { describeOpenssl } from "../../openssl.suite.ts";
 import { describeTls, type TlsBench } from "../../tls.suite.ts";
 import { Engine } from "../engine.ts";
 import { Ledger } from "../ledger.ts";
@@ -12,10 +13,14 @@ const folder = mkdtempSync(join(tmpdir(), "tls-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 let sockets = 0;
 
-describeTls("uring, IPv4", async () => makeBench({ kind: "tcp", host: "127.0.0.1", port: 0 }));
+const overTcp = async (): Promise<TlsBench> =>
+  makeBench({ kind: "tcp", host: "127.0.0.1", port: 0 });
+
+describeTls("uring, IPv4", overTcp);
 describeTls("uring, unix sockets", async () =>
   makeBench({ kind: "unix", path: join(folder, `${++sockets}`) }),
 );
+describeOpenssl("uring", overTcp);
 
 function makeBench(address: SocketAddress): TlsBench {
   const engine = new Engine(Ledger.alone());
