@@ -38,18 +38,14 @@ import {
   type ProxyStatus,
   type ReloadResult,
 } from "./api.ts";
+import type { CertificateStatus } from "#tls/store/status.ts";
 import { Certificates } from "./certificates.ts";
 import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
 import { originOf, readerFor } from "./reading.ts";
-import type { TrustRequest } from "./trusting.ts";
 
+export { listCertificates, trustLocal } from "./commands.ts";
 export { checkConfig, explainRequest } from "./reading.ts";
-
-/** Makes this machine trust the local certificate authority, or undoes it. Loaded when it is asked for. */
-export async function trustLocal(request: TrustRequest): Promise<boolean> {
-  return (await import("./trusting.ts")).trustLocal(request);
-}
 
 /** How an app runs, with every default filled in. */
 export interface AppOptions extends Required<
@@ -134,6 +130,11 @@ export class App extends EventEmitter<ProxyEvents> {
       configured,
       url: secure.has(configured) ? url.replace(/^http:/, "https:") : url,
     }));
+  }
+
+  /** The certificates in use, and what is wrong with them. */
+  get certificates(): readonly CertificateStatus[] {
+    return this.#running?.certificates.status() ?? [];
   }
 
   /** How it is doing now. */

@@ -1,6 +1,6 @@
 /** TLS of the process: the certificates of the configuration, the secrets of tickets, and how workers learn of both. */
 
-import { homedir, hostname, networkInterfaces } from "node:os";
+import { homedir } from "node:os";
 
 import { FileWatch } from "#control/apply/watch.ts";
 import type { Random } from "#core/random.ts";
@@ -9,7 +9,8 @@ import type { CertificateUpdate } from "#model/tls.ts";
 import type { WorkerPayload, WorkerUpdate } from "#model/worker.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import { dataFolder } from "#tls/data-folder.ts";
-import type { Machine } from "#tls/local/machine.ts";
+import { thisMachine } from "#tls/local/this-machine.ts";
+import type { CertificateStatus } from "#tls/store/status.ts";
 import type { CertificateStore, PreparedCertificates } from "#tls/store/store.ts";
 import { TicketSecrets } from "#tls/ticket-secrets.ts";
 import type { LogLevel } from "./api.ts";
@@ -50,6 +51,11 @@ export class Certificates {
   /** Those in use. */
   get current(): CertificateUpdate {
     return this.#store?.certificates ?? [];
+  }
+
+  /** Those in use, and what is wrong with them. */
+  status(): readonly CertificateStatus[] {
+    return this.#store?.status() ?? [];
   }
 
   /** Reads what a snapshot names. @returns why it cannot be used, or null */
@@ -119,12 +125,4 @@ export class Certificates {
     );
     return this.#store;
   }
-}
-
-/** What this machine is called, and its addresses without zones. */
-function thisMachine(): Machine {
-  const addresses = Object.values(networkInterfaces()).flatMap((all) =>
-    (all ?? []).map(({ address }) => address.replace(/%.*$/, "")),
-  );
-  return { hostname: hostname(), addresses };
 }

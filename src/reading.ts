@@ -44,7 +44,8 @@ export async function explainRequest(
   return { ok: true, text: renderExplanation(explained.value, { color: options.color }) };
 }
 
-function readOnce(options: ReadingOptions): Promise<ReadConfig | BrokenConfig> {
+/** Reads a configuration that nobody runs. */
+export function readOnce(options: ReadingOptions): Promise<ReadConfig | BrokenConfig> {
   const reader = readerFor({ ...options, accessLog: "json" }, new Rows(systemScheduler.now));
   return reader.read(originOf(options.source));
 }

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
+import { DAY, hierarchy, issue } from "#tls/certificates.fixture.ts";
 import { createProgram } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -52,7 +61,16 @@ test("help shows the commands and examples", async (t) => {
   assert.equal((await sluice("help")).out, out);
   assert.match(out, /--domain/);
   assert.match((await sluice("help", "explain")).out, /^Usage: sluice explain/);
-  for (const command of ["run", "check", "explain", "reload", "trust", "init", "version"]) {
+  for (const command of [
+    "run",
+    "check",
+    "explain",
+    "reload",
+    "certs",
+    "trust",
+    "init",
+    "version",
+  ]) {
     assert.match(out, new RegExp(`^  ${command} `, "m"));
   }
 });
@@ -163,4 +181,51 @@ test("trust says in a sentence that the authority is damaged", async (t) => {
     err,
     /root\.pem, the root of the local certificate authority, is damaged\n {2}hint: /,
   );
+});
+
+const TLS_CONFIG =
+  "listen: [{ address: ':8443', tls: { cert: site.pem, key: site.key } }]\nupstreams: { a: http://127.0.0.1:1 }\nroutes: [{ match: /*, to: a }]\n";
+
+test("certs lists names, issuer and days of each certificate, for people and as JSON", async (t) => {
+  const { directory, sluice, write } = bench(t);
+  const { leaf, middle } = hierarchy(["a.example", "b.example"]);
+  write("sluice.yaml", TLS_CONFIG);
+  write("site.pem", leaf.pem + middle.pem);
+  write("site.key", leaf.key);
+  chmodSync(join(directory, "site.key"), 0o600);
+  const { code, out, err } = await sluice("certs");
+  assert.deepEqual([code, err], [0, ""]);
+  assert.match(out, /^a\.example, b\.example\n {2}listen\[0\]\.tls: \S+site\.pem\n/);
+  assert.match(out, /issued by Test Middle\n {2}89 days left/);
+  const json = await sluice("certs", "--json");
+  const rows = JSON.parse(json.out) as { certificate: { names: string[] }; broken: boolean }[];
+  assert.deepEqual(rows[0]?.certificate.names, ["a.example", "b.example"]);
+});
+
+test("certs fails with one sentence for a certificate that is expired or cannot be read", async (t) => {
+  const { sluice, write } = bench(t);
+  write("sluice.yaml", TLS_CONFIG);
+  const old = issue({ by: null, names: ["old.example"], notAfter: Date.now() - 5 * DAY - 1 });
+  write("site.pem", old.pem);
+  write("site.key", old.key);
+  const expired = await sluice("certs");
+  assert.equal(expired.code, 1);
+  assert.match(expired.out, /problem: the certificate for old\.example expired 5 days ago/);
+  write("site.key", "");
+  const torn = await sluice("certs");
+  assert.equal(torn.code, 1);
+  assert.match(torn.out, /^no certificate\n.*\n {2}problem: \S+site\.key is empty/);
+  write("sluice.yaml", "routes: nonsense");
+  assert.equal((await sluice("certs")).code, 1);
+});
+
+test("certs without TLS, and with a local authority that does not exist yet, has nothing to complain about", async (t) => {
+  const { directory, sluice, write } = bench(t);
+  write("sluice.yaml", "upstreams: { a: http://127.0.0.1:1 }\nroutes: [{ match: /*, to: a }]\n");
+  assert.match((await sluice("certs")).out, /no listener of this configuration has TLS/);
+  write("sluice.yaml", TLS_CONFIG.replace(/\{ cert.*?\}/, "local"));
+  const { code, out } = await sluice("certs", "--data", "data");
+  assert.equal(code, 0);
+  assert.match(out, /the first start makes the authority/);
+  assert.equal(existsSync(join(directory, "data")), false);
 });

@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { type SourceOptions, collect, collectHeader } from "./options.ts";
+import type { CertsOptions } from "./certs.ts";
 import type { Terminal } from "./terminal.ts";
 import type { TrustCommandOptions } from "./trust.ts";
 import { suggest } from "#core/suggest.ts";
@@ -102,6 +103,16 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
     program.command("reload").description("let the running instance apply its configuration again"),
   ).action(async (_: SourceOptions, command: Command) =>
     ends(await (await import("./reload.ts")).reload(terminal, command.optsWithGlobals())),
+  );
+  addData(
+    addSource(
+      program
+        .command("certs")
+        .description("list the certificates of a configuration; exit code 1 if one needs attention")
+        .option("--json", "for scripts"),
+    ),
+  ).action(async (_: CertsOptions, command: Command) =>
+    ends(await (await import("./certs.ts")).certs(terminal, command.optsWithGlobals())),
   );
   addData(program.command("trust"))
     .description("let this machine trust the local certificate authority; made if there is none")

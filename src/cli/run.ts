@@ -113,6 +113,8 @@ async function openControl(
         const { status } = proxy;
         return { ok: true, message: status.ready ? "ready" : "not ready", details: status };
       }
+      case "certificates":
+        return { ok: true, message: "", details: proxy.certificates };
       case "stop":
         stop(0);
         return { ok: true, message: "stopping" };

@@ -13,6 +13,7 @@ import { join } from "node:path";
 export type ControlRequest =
   | { readonly command: "reload" }
   | { readonly command: "status" }
+  | { readonly command: "certificates" }
   | { readonly command: "stop" };
 
 /** What it answers. */
@@ -20,8 +21,16 @@ export type ControlAnswer =
   | { readonly ok: true; readonly message: string; readonly details?: unknown }
   | { readonly ok: false; readonly message: string };
 
-/** Longest line that is read, in bytes. */
-const MAX_LINE = 64 * 1024;
+/** Longest request and longest answer that is read, in characters: thousands of certificates may be listed. */
+const MAX_REQUEST = 64 * 1024;
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+const COMMANDS: ReadonlySet<string> = new Set<ControlRequest["command"]>([
+  "reload",
+  "status",
+  "certificates",
+  "stop",
+]);
 
 /** Where sockets lie and how they are named. */
 export interface ControlPlace {
@@ -98,7 +107,7 @@ export async function askControl(
     throw error;
   }
   socket.write(`${JSON.stringify(request)}\n`);
-  const line = await readLine(socket);
+  const line = await readLine(socket, MAX_ANSWER);
   socket.destroy();
   const answer: unknown = line === null ? null : JSON.parse(line);
   if (isAnswer(answer)) return answer;
@@ -132,7 +141,7 @@ async function serve(
   handle: (request: ControlRequest) => Promise<ControlAnswer>,
 ): Promise<void> {
   socket.on("error", () => socket.destroy());
-  const line = await readLine(socket);
+  const line = await readLine(socket, MAX_REQUEST);
   if (line === null) {
     socket.destroy();
     return;
@@ -144,7 +153,7 @@ async function serve(
 }
 
 /** The first line that arrives; null if the peer ends, fails, or sends too much before it. */
-function readLine(socket: Socket): Promise<string | null> {
+function readLine(socket: Socket, longest: number): Promise<string | null> {
   return new Promise((resolve) => {
     let text = "";
     socket.setEncoding("utf8");
@@ -152,7 +161,7 @@ function readLine(socket: Socket): Promise<string | null> {
       text += chunk;
       const end = text.indexOf("\n");
       if (end >= 0) resolve(text.slice(0, end));
-      else if (text.length > MAX_LINE) resolve(null);
+      else if (text.length > longest) resolve(null);
     });
     socket.once("end", () => resolve(null));
     socket.once("close", () => resolve(null));
@@ -164,10 +173,14 @@ function parse(line: string): ControlRequest | null {
     const message: unknown = JSON.parse(line);
     if (typeof message !== "object" || message === null || !("command" in message)) return null;
     const { command } = message;
-    return command === "reload" || command === "status" || command === "stop" ? { command } : null;
+    return isCommand(command) ? { command } : null;
   } catch {
     return null;
   }
+}
+
+function isCommand(value: unknown): value is ControlRequest["command"] {
+  return typeof value === "string" && COMMANDS.has(value);
 }
 
 function isAnswer(value: unknown): value is ControlAnswer {

@@ -1,7 +1,7 @@
 /** Where Sluice keeps what it makes itself: certificates, keys, accounts. */
 
 import { chmod, mkdir, open, rm, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 
 import { DataError } from "./data-error.ts";
 
@@ -23,7 +23,7 @@ export function dataFolder(options: DataFolderOptions): string {
   if (data !== undefined) return resolve(directory, data);
   const xdg = environment["XDG_DATA_HOME"];
   // The XDG specification wants relative ones to be ignored.
-  if (xdg !== undefined && xdg.startsWith("/")) return join(xdg, "sluice");
+  if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, "sluice");
   return uid === 0 ? "/var/lib/sluice" : join(home, ".local/share/sluice");
 }
 

@@ -117,8 +117,13 @@ function launch(t: Lifetime, options: SluiceOptions): Launched {
   const child = spawn(program, args, {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe", ...(options.inherits ?? [])],
-    // Its control socket lies there too: instances of tests that run at the same time do not meet.
-    env: { ...process.env, XDG_RUNTIME_DIR: directory, ...options.environment },
+    // Its control socket and its data lie there too: instances of tests that run at the same time do not meet.
+    env: {
+      ...process.env,
+      XDG_RUNTIME_DIR: directory,
+      XDG_DATA_HOME: directory,
+      ...options.environment,
+    },
   });
   const output = collect(child);
   const ended = once(child, "close") as Launched["ended"];

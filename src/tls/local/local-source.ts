@@ -48,9 +48,13 @@ export class LocalSource {
   }
 
   #isStale(certificate: CertificateData): boolean {
+    const { root } = this.#options;
     const wall = this.#options.wall();
+    // Nothing lasts longer than the root: there is no use in making another one then.
+    const lasts = certificate.notAfter >= root.certificate.validToDate.getTime();
+    if (wall >= renewalTime(certificate) && !lasts) return true;
     // A clock that was set back makes it one of the future.
-    if (wall >= renewalTime(certificate) || wall < certificate.notBefore) return true;
+    if (wall < certificate.notBefore) return true;
     return !this.#names().every((name) => certificate.names.includes(name));
   }
 

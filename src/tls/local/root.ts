@@ -29,6 +29,8 @@ export interface LocalRoot {
   readonly name: string;
   readonly certificate: X509Certificate;
   readonly key: KeyObject;
+  /** Where it is kept. */
+  readonly file: string;
   /** Its certificate alone, for trust stores. */
   readonly certificateFile: string;
   /** Others than the owner may read its key; null: nobody. A clause with what to do. */
@@ -105,6 +107,7 @@ export async function readRoot(options: RootOptions): Promise<LocalRoot | null> 
     name: rootName(certificate),
     certificate,
     key,
+    file,
     certificateFile: join(folder, "root.crt"),
     warning: openToOthers(file, folder, modes),
   };

@@ -2,7 +2,7 @@
 
 import type { CertificateData, CertificateSourceData } from "#model/tls.ts";
 import type { TlsLog } from "../log.ts";
-import { type LoadedPair, type PairFiles, type Remark, loadPair } from "./files.ts";
+import { type LoadedPair, type PairFiles, type Remark, loadPair, remarkText } from "./files.ts";
 import { nameList } from "./expiry.ts";
 
 /** The part of the configuration that names files. */
@@ -78,8 +78,8 @@ export class FilesSource {
     const who = `the certificate for ${nameList(names)}`;
     if (changed) {
       log("info", "certificate_renewed", `${who} was replaced: ${this.source.cert}`, fields);
-      for (const { message, hint } of found.warnings) {
-        log("warn", "certificate_files", hint === null ? message : `${message}: ${hint}`, fields);
+      for (const warning of found.warnings) {
+        log("warn", "certificate_files", remarkText(warning), fields);
       }
     } else if (recovered) {
       log("info", "certificate_files", `the files of ${who} are right again`, fields);

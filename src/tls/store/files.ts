@@ -25,6 +25,11 @@ export interface Remark {
   readonly hint: string | null;
 }
 
+/** As one clause. */
+export function remarkText({ message, hint }: Pick<Remark, "message" | "hint">): string {
+  return hint === null ? message : `${message}; ${hint}`;
+}
+
 /** A pair that works. */
 export interface LoadedPair {
   readonly ok: true;

@@ -1,6 +1,7 @@
 /** The certificates of a configuration, looked at without running it. */
 
 import type { CertificateSourceData } from "#model/tls.ts";
+import { remarkText } from "./files.ts";
 import { type CertificateStatus, statusOf } from "./status.ts";
 import type { CertificateStore } from "./store.ts";
 
@@ -12,9 +13,7 @@ export async function listCertificates(
 ): Promise<CertificateStatus[]> {
   const { entries, problems } = await store.prepare(sources);
   return entries.map(({ source, found }) => {
-    const said = problems
-      .filter((problem) => problem.source === source.id)
-      .map(({ message, hint }) => (hint === null ? message : `${message}; ${hint}`));
+    const said = problems.filter((problem) => problem.source === source.id).map(remarkText);
     if (found.kind === "none") return statusOf(source, null, said, wall);
     const { certificate } = found.kind === "files" ? found.pair : found.kept;
     return statusOf(source, certificate, said, wall);

@@ -469,7 +469,7 @@ test("a source that leaves the configuration is forgotten", async (t) => {
   await start(files("one"), files("two"));
   await start(files("two"));
   assert.deepEqual(
-    store.expiries().map(({ names }) => names),
+    store.certificates.map(({ names }) => names),
     [["b.example"]],
   );
   assert.equal(watched.at(-1)?.length, 2);
@@ -523,4 +523,31 @@ test("a certificate that promises an OCSP answer and gets none is served, with a
   assert.equal(store.certificates.length, 1);
   assert.match(log.join("\n"), /warn ocsp .*ECONNREFUSED; the certificate promises one/);
   assert.match(store.status()[0]?.problems.join() ?? "", /ECONNREFUSED/);
+});
+
+test("a root near its end is warned about, and its last certificate is not made again and again", async (t) => {
+  const { store, wall, local, updates, pass, start } = bench(t);
+  await start(local("a.example"));
+  wall.start += 3645 * DAY;
+  const { problems } = await store.prepare([local("a.example")]);
+  assert.match(problems[0]?.message ?? "", /^the root of the local .* expires on \d{4}-/);
+  assert.match(problems[0]?.hint ?? "", /delete \S+root\.pem/);
+  await pass(600_000);
+  assert.equal(updates.length, 1);
+  wall.start += 4.5 * DAY;
+  await pass(600_000);
+  assert.equal(updates.length, 1);
+});
+
+test("who was told of changes between prepare and commit is told again of what is in use", async (t) => {
+  const { store, pair, files, notice, updates, start } = bench(t);
+  pair(self(), "one");
+  await start(files("one"));
+  pair(self({ names: ["b.example"] }), "two");
+  const prepared = await store.prepare([files("one"), files("two")]);
+  pair(self(), "one");
+  await notice();
+  assert.equal(updates.at(-1)?.length, 1);
+  await store.commit(prepared);
+  assert.equal(updates.at(-1)?.length, 2);
 });

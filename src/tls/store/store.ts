@@ -16,7 +16,7 @@ import type { TlsLog } from "../log.ts";
 import { type FetchOcsp, fetchOcsp } from "../ocsp/fetch.ts";
 import { Stapler } from "../ocsp/stapler.ts";
 import { ExpiryWarnings } from "./expiry.ts";
-import { type BrokenPair, type LoadedPair, type Remark, loadPair } from "./files.ts";
+import { type BrokenPair, type LoadedPair, type Remark, loadPair, remarkText } from "./files.ts";
 import { FilesSource, type FilesSourceData, SETTLE } from "./files-source.ts";
 import { type CertificateStatus, statusOf } from "./status.ts";
 
@@ -69,6 +69,8 @@ export interface PreparedCertificates {
   /** In the order of the sources; those with an error are left out. */
   readonly certificates: CertificateUpdate;
   readonly problems: readonly CertificateProblem[];
+  /** For {@link CertificateStore.commit}: how often users had been told of changes before. */
+  readonly told: number;
   /** For {@link CertificateStore.commit}. */
   readonly entries: readonly PreparedEntry[];
 }
@@ -85,6 +87,9 @@ export interface PreparedEntry {
 /** Time between two looks at clock and machine, in milliseconds: a laptop that wakes up is current soon. */
 const LOOK = 60_000;
 
+/** How long before its end the root of the local authority is warned about, in milliseconds. */
+const ROOT_ENDS = 90 * 86_400_000;
+
 /** See the head of this file. */
 export class CertificateStore {
   readonly #options: CertificateStoreOptions;
@@ -98,6 +103,8 @@ export class CertificateStore {
   /** The files are being read; `again`: and have changed meanwhile. */
   #reading: Promise<void> | null = null;
   #again = false;
+  /** How often users were told of changes. */
+  #told = 0;
   #closed = false;
 
   constructor(options: CertificateStoreOptions) {
@@ -124,17 +131,12 @@ export class CertificateStore {
       const { problem = null, pair = null } = kept instanceof FilesSource ? kept : {};
       const ocsp = this.#stapler.problem(kept.certificate.fingerprint);
       const problems = [
-        ...(problem === null ? [] : [problem.message]),
+        ...(problem === null ? [] : [remarkText(problem)]),
         ...(ocsp === null ? [] : [ocsp]),
-        ...(pair?.warnings ?? []).map(({ message }) => message),
+        ...(pair?.warnings ?? []).map(remarkText),
       ];
       return statusOf(kept.source, this.#stapled(kept.certificate), problems, wall);
     });
-  }
-
-  /** When the certificates in use expire, for metrics. */
-  expiries(): { readonly names: readonly string[]; readonly notAfter: number }[] {
-    return this.certificates.map(({ names, notAfter }) => ({ names, notAfter }));
   }
 
   /**
@@ -142,6 +144,7 @@ export class CertificateStore {
    * source needs it and `makesRoot` is set. Never rejects for what users can get wrong.
    */
   async prepare(sources: readonly CertificateSourceData[]): Promise<PreparedCertificates> {
+    const told = this.#told;
     const looked = await inBatches(sources, async (source) => {
       const problems: CertificateProblem[] = [];
       const found =
@@ -158,11 +161,12 @@ export class CertificateStore {
         this.#stapled(found.kind === "files" ? found.pair.certificate : found.kept.certificate),
       ];
     });
-    return { certificates, problems, entries };
+    return { certificates, problems, told, entries };
   }
 
   /**
-   * What was prepared is in use from now on. Does not call `onChange`: whoever commits has the certificates already.
+   * What was prepared is in use from now on. Does not call `onChange`, because whoever commits has the certificates
+   * already; unless it was called since the preparation, with those that are no longer in use.
    * @returns when changes of the files are noticed
    */
   async commit(prepared: PreparedCertificates): Promise<void> {
@@ -172,6 +176,7 @@ export class CertificateStore {
       if (found.kind === "local") return [found.kept];
       return [this.#keepFiles(source, found.pair, before.get(source.id))];
     });
+    if (prepared.told !== this.#told) this.#tell();
     this.#warn();
     this.#staple();
     this.#cancelLook ??= this.#options.scheduler.after(LOOK, () => this.#look());
@@ -232,6 +237,15 @@ export class CertificateStore {
       if (root === null) return { kind: "none" };
       if (root.warning !== null) add("warning", root.warning, null);
       const { wall, machine } = this.#options;
+      const end = root.certificate.validToDate.getTime();
+      if (end - wall() < ROOT_ENDS) {
+        const message = `the root of the local certificate authority expires on ${isoDate(end)}`;
+        add(
+          "warning",
+          message,
+          `delete ${root.file} before that, and run \`sluice trust\` for a new one`,
+        );
+      }
       const before = this.#kept.find((kept) => kept.source.id === id)?.certificate ?? null;
       const kept = new LocalSource(source, { root, wall, machine }, before);
       for (const reason of kept.refused) add("warning", reason, null);
@@ -345,7 +359,9 @@ export class CertificateStore {
   }
 
   #tell(): void {
-    if (!this.#closed) this.#options.onChange(this.certificates);
+    if (this.#closed) return;
+    this.#told++;
+    this.#options.onChange(this.certificates);
   }
 
   /** Of local certificates nothing needs to be said: they are made anew. */

@@ -1,0 +1,14 @@
+/** What commands do that a proxy does not: each is loaded when it is asked for. */
+
+import type { Listing, ListingRequest } from "./listing.ts";
+import type { TrustRequest } from "./trusting.ts";
+
+/** Lists the certificates of a configuration. */
+export async function listCertificates(request: ListingRequest): Promise<Listing> {
+  return (await import("./listing.ts")).list(request);
+}
+
+/** Makes this machine trust the local certificate authority, or undoes it. @returns whether all is as it was asked for */
+export async function trustLocal(request: TrustRequest): Promise<boolean> {
+  return (await import("./trusting.ts")).trustLocal(request);
+}
