@@ -19,6 +19,7 @@ import { Ledger } from "./ledger.ts";
 import { type ListenerHome, UringListener } from "./listener.ts";
 import * as at from "./native/layout.ts";
 import { errorName } from "./native/libc.ts";
+import { openSsl } from "./native/openssl.ts";
 import {
   ADDRESS,
   encodeAddress,
@@ -54,9 +55,11 @@ export interface UringTransportOptions {
 /**
  * Moves bytes with io_uring. One per worker.
  *
- * @throws Error that says what is missing: koffi, the kernel's io_uring, or a part of Node.js
+ * @throws Error that says what is missing: koffi, OpenSSL, the kernel's io_uring, or a part of Node.js
  */
 export function createUringTransport(options: UringTransportOptions = {}): Transport {
+  // What is missing is found before anything is opened.
+  openSsl();
   const engine = options.engine ?? new Engine(options.ledger ?? Ledger.alone());
   return new UringTransport(engine, options);
 }

@@ -4,6 +4,8 @@ import { Slice } from "#core/bytes/slice.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "../../contract.ts";
 import { HIGH_MARK, LOW_MARK } from "../../contract.ts";
 import { certificates, HOST } from "../../certificates.fixture.ts";
+import { Libc } from "../native/libc.ts";
+import type { Pinned } from "../native/pinned.ts";
 import { Ssl } from "../native/ssl.ts";
 import { UringClientContext, UringServerContext } from "./context.ts";
 import { Counted, Pipe, Turns } from "./pipe.fixture.ts";
@@ -341,6 +343,84 @@ describe("a connection with TLS over a connection of io_uring", () => {
     }
     scene.settle(pipes);
     assert.equal(server.bytes.length, 20_000);
+    client.call((c) => c.abort());
+    scene.settle(pipes);
+    scene.finish();
+  });
+
+  it("works on when there is no memory left that the kernel could send from", () => {
+    const scene = new Scene();
+    const taken: Slice[] = [];
+    for (const memory of [scene.turns.memory, scene.turns.plain]) {
+      for (;;) {
+        const slice = memory.cutPinned(64 * 1024);
+        if (slice === null) break;
+        taken.push(slice);
+      }
+    }
+    const { client, server, pipes } = scene.connect();
+    scene.settle(pipes);
+    const bytes = Buffer.alloc(200_000, 7);
+    client.call((c) => c.write([scene.slice(bytes)]));
+    scene.settle(pipes);
+    assert.ok(server.bytes.equals(bytes));
+    client.call((c) => c.abort());
+    scene.settle(pipes);
+    for (const slice of taken) slice.release();
+    scene.finish();
+  });
+
+  it("lets go of memory that others want while its peer does not read", () => {
+    const scene = new Scene();
+    const { client, server, pipes } = scene.connect();
+    scene.settle(pipes);
+    const owners = Array.from({ length: 20 }, () => {
+      const slice = scene.turns.memory.cut(32 * 1024);
+      slice.bytes.fill(7, slice.offset, slice.offset + slice.length);
+      client.call((c) => c.write([slice]));
+      return slice.owner as Pinned;
+    });
+    scene.turns.run();
+    const last = owners.at(-1)!;
+    assert.ok(last.references > 0);
+    for (const party of scene.turns.stuck) party.relieve();
+    assert.equal(last.references, 0);
+    scene.settle(pipes);
+    assert.ok(server.bytes.equals(Buffer.alloc(20 * 32 * 1024, 7)));
+    client.call((c) => c.abort());
+    scene.settle(pipes);
+    scene.finish();
+  });
+
+  it("fails when a peer asks for ever more new keys and does not read the answers", () => {
+    const scene = new Scene();
+    const { openssl } = scene.client.ssl;
+    const functions = openssl.call as Record<string, (...values: number[]) => number>;
+    const make = functions["SSL_new"]!;
+    let asking = 0;
+    functions["SSL_new"] = (context) => {
+      const ssl = make(context);
+      // The client is made first.
+      asking ||= ssl;
+      return ssl;
+    };
+    const { client, server, pipes } = scene.connect();
+    functions["SSL_new"] = make;
+    scene.settle(pipes);
+    const updateKey = new Libc().function("int SSL_key_update(uintptr_t, int)") as (
+      ssl: number,
+      how: number,
+    ) => number;
+    for (let i = 0; i < 20_000 && !server.connection.closed; i++) {
+      updateKey(asking, 1);
+      client.call((c) => c.write([scene.slice(Buffer.from("x"))]));
+      scene.turns.run();
+      while (pipes[0].deliver((bytes) => bytes));
+      scene.turns.run();
+    }
+    assert.equal(server.connection.closed, true, `${pipes[1].queued} bytes are queued`);
+    scene.settle(pipes);
+    assert.equal(server.failure?.code, "tls");
     client.call((c) => c.abort());
     scene.settle(pipes);
     scene.finish();

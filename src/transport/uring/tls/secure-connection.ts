@@ -21,6 +21,12 @@ const RECORD = 16 * 1024;
 const RECORD_OVERHEAD = 64;
 /** How long the last record of a connection may take, and its peer to leave when it was told why, in ms. */
 const FAREWELL = 2_000;
+/**
+ * Encrypted bytes that may wait: more than the high mark and what is encrypted at once can only be answers to a peer that asks
+ * for ever new keys (RFC 8446 §4.6.3) and reads none of them.
+ */
+const MOST_QUEUED = 2 * HIGH_MARK;
+const FLOODED: TransportFailure = { code: "tls", detail: "too many key updates" };
 /** How often a session is looked for: a backend that gives none is not asked for ever. */
 const SESSION_LOOKS = 4;
 
@@ -355,6 +361,10 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
     const { outcome, failure } = decryption;
     // Whatever was said beside data is answered before anybody else uses the shared memory.
     const alerted = outcome !== null && this.#sendWritten();
+    if (this.#raw.queued > MOST_QUEUED) {
+      plain.release();
+      return this.#fail(FLOODED, false);
+    }
     this.#lookForSession();
     this.#show(plain);
     if (this.closed || outcome === null || outcome === "more") return;
