@@ -427,7 +427,6 @@ export class App extends EventEmitter<ProxyEvents> {
       heapMb: workerHeapMb,
       supervision,
       say: (entry) => this.#observer.say(entry),
-      onAccess: (lines) => this.#observer.writeAccess(lines),
       onConnectFailed: (slot) => this.#running?.discovery.connectFailed(slot),
       onDeath: (worker, reason) => {
         this.#observer.counters.workerRestarts++;

@@ -38,7 +38,6 @@ export interface FleetOptions {
   readonly heapMb?: number | undefined;
   readonly supervision?: Partial<Supervision> | undefined;
   readonly say: (entry: LogEntry) => void;
-  readonly onAccess: (lines: string) => void;
   /** An endpoint could not be connected to. */
   readonly onConnectFailed: (slot: number) => void;
   readonly onDeath: (worker: number, reason: string) => void;
@@ -118,6 +117,8 @@ export class Fleet {
     if (event.type === "starting") this.tables.workers.startWorker(event.row);
     if (event.type === "died") {
       clearWorker(this.tables, event.row);
+      // It may have died over the call that tells of its last lines.
+      this.tables.workers.ring(this.pool.count);
       this.#holdings.giveBack(event.row);
     }
     const message = messageOf(event);
@@ -135,9 +136,6 @@ export class Fleet {
       }
       case "connect-failed":
         this.#options.onConnectFailed(report.slot);
-        break;
-      case "access":
-        this.#options.onAccess(report.lines);
         break;
       case "transport":
         this.#onTransport(row, report);

@@ -5,6 +5,7 @@ import type { Config } from "#config/types.ts";
 import { urlOf } from "#control/announce.ts";
 import type { SharedTables } from "#model/shared/tables.ts";
 import { packageVersion } from "#process/package-version.ts";
+import { systemScheduler } from "#process/scheduler.ts";
 import {
   type CertificateFacts,
   type ControlCounters,
@@ -13,7 +14,8 @@ import {
 } from "#telemetry/exposition/metrics.ts";
 import { CONTENT_TYPES, formatFor } from "#telemetry/exposition/text.ts";
 import { processFacts } from "#telemetry/process-facts.ts";
-import { type LogWriter, openLogWriter } from "#telemetry/sinks/log-writer.ts";
+import { LogDrain, textSink } from "#telemetry/sinks/log-drain.ts";
+import { openLogWriter } from "#telemetry/sinks/log-writer.ts";
 import { createProcessLog, logMessage } from "#telemetry/sinks/process-log.ts";
 import type { LogEntry, LogLevel, ProxyOptions } from "./api.ts";
 
@@ -42,8 +44,7 @@ export class Observer {
   readonly #options: ObserverOptions;
   readonly #log: ReturnType<typeof createProcessLog> | null;
   #metrics: Metrics | null = null;
-  /** Null when the lines of the access log go elsewhere. */
-  #access: LogWriter | null = null;
+  #access: LogDrain | null = null;
   #admin: { readonly configured: string; readonly listener: Admin } | null = null;
 
   constructor(options: ObserverOptions) {
@@ -59,12 +60,6 @@ export class Observer {
     this.#options.onEntry(entry);
   }
 
-  /** Finished lines of the access log. */
-  writeAccess(lines: string): void {
-    if (this.#options.writeAccess !== undefined) this.#options.writeAccess(lines);
-    else this.#access?.write(lines);
-  }
-
   /**
    * Opens the access log, and the metrics over these tables. `transport`: how the workers move bytes; `certificates`: those
    * that are shown.
@@ -74,13 +69,7 @@ export class Observer {
     transport: () => string,
     certificates: () => readonly CertificateFacts[],
   ): Promise<Metrics> {
-    if (this.#options.writeAccess === undefined) {
-      this.#access = await openLogWriter({
-        to: 1,
-        onError: (error) =>
-          this.#fault("access_log", `the access log cannot be written: ${error.message}`),
-      });
-    }
+    this.#access = await this.#openAccess(tables);
     const { wall } = this.#options;
     this.#metrics = new Metrics({
       tables,
@@ -147,6 +136,30 @@ export class Observer {
     await this.#access?.close();
     this.#admin = null;
     this.#access = null;
+  }
+
+  async #openAccess({ lines, workers }: SharedTables): Promise<LogDrain> {
+    const { writeAccess } = this.#options;
+    const sink =
+      writeAccess !== undefined
+        ? textSink(writeAccess)
+        : await openLogWriter({
+            to: 1,
+            onError: (error) =>
+              this.#fault("access_log", `the access log cannot be written: ${error.message}`),
+          });
+    return new LogDrain({
+      readers: lines.readers(),
+      sink,
+      onWake: (callback) => workers.onRing(callback),
+      scheduler: systemScheduler,
+      onDropped: (count) => this.#warnOfDropped(count),
+    });
+  }
+
+  #warnOfDropped(lines: number): void {
+    const message = `${lines} lines of the access log were dropped: they come faster than they are taken; look at what reads them, or write fewer (\`log.access\`)`;
+    this.say({ level: "warn", code: "access_log_dropped", message, fields: { lines } });
   }
 
   /** The admin listener that there should be. */

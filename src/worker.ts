@@ -66,8 +66,7 @@ const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 const random = new Xorshift(boot.seed + row);
 const tables = openTables(boot.memory, workers, row);
 const accessLog = new AccessLog({
-  port: { write: (lines) => report({ kind: "access", lines }) },
-  timers: transport.timers,
+  lines: tables.lines.writer(),
   utcOffset: boot.utcOffset,
   colour: boot.color,
 });
@@ -219,7 +218,6 @@ async function drain(deadline: number): Promise<void> {
   await Promise.all(Array.from(listeners.values(), (listener) => listener.close()));
   listeners.clear();
   await dataPlane.drain(deadline);
-  accessLog.flush();
   say({ type: "drained" });
 }
 

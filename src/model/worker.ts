@@ -17,7 +17,7 @@ export interface WorkerUpdate {
 export type TicketSecrets = readonly Uint8Array[];
 
 /** Regions of shared memory, one for each table. */
-export type Region = "endpoints" | "workers" | "metrics";
+export type Region = "endpoints" | "workers" | "metrics" | "lines";
 
 /** What a worker is started with. */
 export interface WorkerBoot {
@@ -59,7 +59,5 @@ export type WorkerReport =
     }
   /** Which transport it uses, and why not another. */
   | { readonly kind: "transport"; readonly name: string; readonly reason: string | null }
-  /** Lines of the access log, each with its line break. */
-  | { readonly kind: "access"; readonly lines: string }
   /** An endpoint could not be connected to: its name may point elsewhere by now. */
   | { readonly kind: "connect-failed"; readonly slot: number };

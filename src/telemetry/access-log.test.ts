@@ -1,59 +1,55 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TimerWheel } from "#core/time/wheel.ts";
+import { drained, linesFor } from "#model/shared/line-queue.fixture.ts";
+import type { QueueSize } from "#model/shared/line-queue.ts";
 import { AccessLog } from "./access-log.ts";
+import { jsonLine } from "./access/json.ts";
 import { recordWith } from "./record.fixture.ts";
 
-function setUp(): { log: AccessLog; wheel: TimerWheel; batches: string[] } {
-  const wheel = new TimerWheel(0);
-  const batches: string[] = [];
-  const log = new AccessLog({
-    port: { write: (lines) => batches.push(lines) },
-    timers: wheel,
-    utcOffset: 0,
-    colour: false,
-  });
-  return { log, wheel, batches };
+function setUp(size?: QueueSize) {
+  const { writer, reader } = linesFor(size);
+  return { reader, log: new AccessLog({ lines: writer, utcOffset: 0, colour: false }) };
 }
 
-test("lines are handed on together after 100 ms", () => {
-  const { log, wheel, batches } = setUp();
+test("each line can be read as soon as it is written, and none is cut or lost", () => {
+  const { log, reader } = setUp({ blocks: 2, bytes: 2048 });
   log.use("json");
-  log.write(recordWith());
-  log.write(recordWith({ status: 404 }));
-  wheel.advance(99);
-  assert.equal(batches.length, 0);
-  wheel.advance(100);
-  assert.equal(batches.length, 1);
-  assert.equal(batches[0]?.split("\n").length, 3);
-  wheel.advance(1000);
-  assert.equal(batches.length, 1);
-  log.write(recordWith());
-  wheel.advance(1100);
-  assert.equal(batches.length, 2);
+  for (let i = 0; i < 100; i++) {
+    const record = recordWith({ requestId: `r${i}`, userAgent: "x".repeat(i * 10) });
+    log.write(record);
+    assert.equal(drained(reader), jsonLine(record));
+  }
 });
 
-test("16 KiB of lines do not wait, and no line is cut or lost", () => {
-  const { log, wheel, batches } = setUp();
+test("a line that the fast way begins and cannot end is written by the other one alone", () => {
+  const { log, reader } = setUp();
   log.use("json");
-  for (let i = 0; i < 100; i++) log.write(recordWith({ requestId: `r${i}` }));
-  assert.ok(batches.length > 1);
-  log.flush();
-  assert.equal(wheel.size, 0, "no timer is left");
-  const ids = batches
-    .join("")
-    .trimEnd()
-    .split("\n")
-    .map((line) => (JSON.parse(line) as { requestId: string }).requestId);
-  assert.deepEqual(
-    ids,
-    Array.from({ length: 100 }, (_, i) => `r${i}`),
-  );
+  const records = [
+    recordWith({ userAgent: "Grüße, 世界" }),
+    recordWith({ userAgent: 'a "quote"' }),
+    recordWith({ target: `/${"x".repeat(9000)}` }),
+    recordWith({ failure: "connect_refused" }),
+    recordWith(),
+  ];
+  for (const record of records) log.write(record);
+  assert.equal(drained(reader), records.map(jsonLine).join(""));
+});
+
+test("lines that find no room are dropped whole, and those that come later are written", () => {
+  const { log, reader } = setUp({ blocks: 2, bytes: 500 });
+  log.use("json");
+  const line = jsonLine(recordWith());
+  const fit = 2;
+  for (let i = 0; i < fit + 3; i++) log.write(recordWith());
+  assert.equal(reader.dropped, 3);
+  assert.equal(drained(reader), line.repeat(fit));
+  log.write(recordWith());
+  assert.equal(drained(reader), line);
 });
 
 test("a log that is off writes nothing, and a reload changes the format", () => {
-  const { log, batches } = setUp();
+  const { log, reader } = setUp();
   log.write(recordWith());
   log.use("combined");
   log.write(recordWith());
@@ -61,10 +57,7 @@ test("a log that is off writes nothing, and a reload changes the format", () => 
   log.write(recordWith());
   log.use("off");
   log.write(recordWith());
-  log.flush();
-  log.flush();
-  assert.equal(batches.length, 1);
-  const lines = batches[0]?.trimEnd().split("\n") ?? [];
+  const lines = drained(reader).trimEnd().split("\n");
   assert.equal(lines.length, 2);
   assert.match(lines[0] ?? "", /^203\.0\.113\.9 - - \[/);
   assert.match(lines[1] ?? "", /^04:05:06 200/);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { FAILURES, FAILURE_CODES } from "#core/errors.ts";
-import { TimerWheel } from "#core/time/wheel.ts";
 import type { ExchangeRecord } from "#model/record.ts";
+import { drained, linesFor } from "#model/shared/line-queue.fixture.ts";
 import {
   BUCKETS,
   ENDPOINT_CELLS,
@@ -17,18 +17,12 @@ import { recordWith } from "./record.fixture.ts";
 
 function count(...records: readonly ExchangeRecord[]): { metrics: MetricsTable; lines: string } {
   const metrics = new MetricsTable(new SharedArrayBuffer(MetricsTable.byteLength(1)), 1, 0);
-  let lines = "";
-  const log = new AccessLog({
-    port: { write: (batch) => (lines += batch) },
-    timers: new TimerWheel(0),
-    utcOffset: 0,
-    colour: false,
-  });
+  const { writer, reader } = linesFor();
+  const log = new AccessLog({ lines: writer, utcOffset: 0, colour: false });
   log.use("json");
   const sink = createExchangeTelemetry({ metrics, log });
   for (const record of records) sink.onExchange(record);
-  log.flush();
-  return { metrics, lines };
+  return { metrics, lines: drained(reader) };
 }
 
 function outcomes(metrics: MetricsTable): Record<string, number> {

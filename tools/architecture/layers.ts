@@ -129,7 +129,7 @@ export const layers: readonly Layer[] = [
     name: "telemetry",
     path: folder("telemetry"),
     imports: [folder("core"), folder("model")],
-    packages: { "^src/telemetry/sinks/": ["sonic-boom", "pino", "@opentelemetry/[^/]+"] },
+    packages: { "^src/telemetry/sinks/": ["pino", "@opentelemetry/[^/]+"] },
     builtins: "any",
     comment:
       "instruments are shared by both planes, so they know neither, only the counters that both see",

@@ -83,6 +83,20 @@ test("a writer writes any whole number as it is written in text", () => {
   );
 });
 
+test("a writer writes any text as UTF-8", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "binary", maxLength: 40 })), (texts) => {
+      const writer = new ByteWriter(8);
+      for (const text of texts) writer.utf8(text);
+      assert.equal(Buffer.from(writer.view()).toString("utf8"), texts.join(""));
+    }),
+  );
+  const long = "€".repeat(5000);
+  const writer = new ByteWriter(8);
+  writer.utf8(long);
+  assert.equal(Buffer.from(writer.view()).toString("utf8"), long);
+});
+
 test("a writer writes numbers and latin1", () => {
   const writer = new ByteWriter(1);
   writer.decimal(0);

@@ -6,7 +6,10 @@
 /** From so many bytes on a call into the engine's memmove beats a loop; it costs the same for any length. */
 const LONG = 32;
 
-/** Appends bytes and latin1 text to one buffer, which is left for one of twice its size when it is full. */
+const encoder = new TextEncoder();
+const scratch = new Uint8Array(8 * 1024);
+
+/** Appends bytes and text to one buffer, which is left for one of twice its size when it is full. */
 export class ByteWriter {
   /** What was written stands in here from `start` to `end`. */
   bytes: Uint8Array;
@@ -106,6 +109,14 @@ export class ByteWriter {
     let at = this.end;
     for (let i = 0; i < count; i++) target[at++] = text.charCodeAt(i);
     this.end = at;
+  }
+
+  /** Any text, as UTF-8. */
+  utf8(text: string): void {
+    // A character of one unit takes at most three bytes. Not straight to where they belong: that may be shared memory.
+    const isShort = text.length * 3 <= scratch.length;
+    const bytes = isShort ? scratch : encoder.encode(text);
+    this.copy(bytes, 0, isShort ? encoder.encodeInto(text, scratch).written : bytes.length);
   }
 
   /** A non-negative integer in decimal. */

@@ -14,6 +14,7 @@ function memory(): Record<Region, SharedArrayBuffer> {
     endpoints: new SharedArrayBuffer(sizes.endpoints),
     workers: new SharedArrayBuffer(sizes.workers),
     metrics: new SharedArrayBuffer(sizes.metrics),
+    lines: new SharedArrayBuffer(sizes.lines),
   };
 }
 

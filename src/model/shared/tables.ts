@@ -1,6 +1,7 @@
 /** The tables of shared memory together, as every thread opens them. */
 
 import { EndpointTable } from "./endpoint-table.ts";
+import { LineReader, LineWriter, lineQueueBytes } from "./line-queue.ts";
 import { MetricsTable } from "./metrics-table.ts";
 import { WorkerTable } from "./worker-table.ts";
 import type { Region } from "../worker.ts";
@@ -10,6 +11,11 @@ export interface SharedTables {
   readonly endpoints: EndpointTable;
   readonly workers: WorkerTable;
   readonly metrics: MetricsTable;
+  /** Lines of the access log: each worker writes its own, and the control thread reads all. */
+  readonly lines: {
+    readonly writer: () => LineWriter;
+    readonly readers: () => LineReader[];
+  };
 }
 
 /** Bytes of each region, for so many workers. */
@@ -18,6 +24,7 @@ export function tableSizes(workers: number): Record<Region, number> {
     endpoints: EndpointTable.byteLength(workers),
     workers: WorkerTable.byteLength(workers),
     metrics: MetricsTable.byteLength(workers),
+    lines: lineQueueBytes(workers),
   };
 }
 
@@ -36,6 +43,10 @@ export function openTables(
     endpoints: new EndpointTable(memory.endpoints, workers, row, table.ring),
     workers: table,
     metrics: new MetricsTable(memory.metrics, workers, row),
+    lines: {
+      writer: () => new LineWriter(memory.lines, row, () => table.ring(workers)),
+      readers: () => Array.from({ length: workers }, (_, of) => new LineReader(memory.lines, of)),
+    },
   };
 }
 

@@ -1,10 +1,8 @@
 /**
- * Lines of the access log in JSON, written as bytes into one buffer: what `jsonLine` says, without a chain of texts for
- * each line. A record with a text that is long, or has a character to escape or beyond ASCII, is left to `jsonLine`.
+ * Lines of the access log in JSON, written as bytes: what `jsonLine` says, without a chain of texts for each line. A record with a text that is long, or has a character to escape or beyond ASCII, is left to `jsonLine`.
  */
 
-import { Buffer } from "node:buffer";
-import { ascii, ByteWriter } from "#core/bytes/writer.ts";
+import { ascii, type ByteWriter } from "#core/bytes/writer.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import type { ExchangeRecord } from "#model/record.ts";
@@ -92,41 +90,25 @@ class Recurring {
   }
 }
 
-/** Collects lines. */
+/** Writes lines. */
 export class JsonLines {
-  readonly #writer: ByteWriter = new ByteWriter(32 * 1024);
+  readonly #writer: ByteWriter;
   readonly #method: Recurring = new Recurring("method");
   readonly #scheme: Recurring = new Recurring("scheme");
   readonly #route: Recurring = new Recurring("route");
   readonly #upstream: Recurring = new Recurring("upstream");
   readonly #endpoint: Recurring = new Recurring("endpoint");
 
-  /** Characters that were collected. */
-  get length(): number {
-    return this.#writer.length;
+  /** @param writer where lines are written */
+  constructor(writer: ByteWriter) {
+    this.#writer = writer;
   }
 
-  /** The lines that were collected, which are forgotten. */
-  take(): string {
-    const { bytes, start, end } = this.#writer;
-    const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(
-      "latin1",
-      start,
-      end,
+  /** Writes the line of a record. False: it has to be written by `jsonLine`, and what was written of it is void. */
+  write(record: ExchangeRecord): boolean {
+    return (
+      record.failure === null && record.upgrade === "" && record.attempts > 0 && this.#line(record)
     );
-    this.#writer.reset();
-    return lines;
-  }
-
-  /** Adds the line of a record. False: it has to be written by `jsonLine`, and nothing was added. */
-  add(record: ExchangeRecord): boolean {
-    const writer = this.#writer;
-    const { end } = writer;
-    if (record.failure === null && record.upgrade === "" && record.attempts > 0) {
-      if (this.#line(record)) return true;
-      writer.end = end;
-    }
-    return false;
   }
 
   #line(record: ExchangeRecord): boolean {

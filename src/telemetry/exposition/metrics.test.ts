@@ -48,6 +48,7 @@ function setUp(): Fixture {
     endpoints: new SharedArrayBuffer(sizes.endpoints),
     workers: new SharedArrayBuffer(sizes.workers),
     metrics: new SharedArrayBuffer(sizes.metrics),
+    lines: new SharedArrayBuffer(sizes.lines),
   };
   const control = createControlCounters();
   const metrics = new Metrics({

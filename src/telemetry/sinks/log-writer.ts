@@ -1,101 +1,106 @@
 /**
- * Writes finished lines to a descriptor or a file without ever waiting for it. What cannot be written in time is
- * held up to a limit, then dropped and counted: a full disk or a reader that sleeps must not stop a proxy.
+ * Writes finished lines to a descriptor or a file without ever blocking this thread for it: each call takes all that
+ * there is, and goes through the pool of threads. A full disk or a reader that sleeps is waited for; whoever adds lines
+ * meanwhile drops those that find no room.
  */
 
-import { constants, fstatSync, openSync } from "node:fs";
+import { close, constants, fstatSync, open, openSync, writev } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
-// A CommonJS module whose exports Node does not see by name.
-import sonicBoom, { type SonicBoom } from "sonic-boom";
+import type { LogSink } from "./log-drain.ts";
 
 /** Where lines go to. */
 export interface LogWriterOptions {
   /** Descriptor 1 or 2, which stay open when the log is closed, or the path of a file, which is appended to. */
   readonly to: 1 | 2 | string;
-  /** Most bytes that are held; 4 MiB if not given. */
-  readonly maxBuffered?: number;
   /** Told once when writing begins to fail, and again after it has worked in between. */
   readonly onError: (error: Error) => void;
 }
 
-/** A log that is open. */
-export interface LogWriter {
-  /** Takes lines, each with its line break. */
-  write(lines: string): void;
-  /** Lines that were dropped so far. */
-  readonly dropped: number;
-  /** Writes what is held, then closes. Resolves also when it cannot be written. */
-  close(): Promise<void>;
-}
-
-const MAX_BUFFERED = 4 * 1024 * 1024;
-/** Retries, 100 ms apart, that somebody who is leaving waits for a reader. */
-const LAST_RETRIES = 5;
+/**
+ * Waits between two tries, in ms: doubled from the first to the last. A pipe that is full is mostly empty again at once;
+ * one whose reader sleeps should not cost anything.
+ */
+const PAUSE = { first: 1, last: 100 } as const;
+/** Tries, `PAUSE.last` apart, that somebody who is leaving waits for a reader. */
+const LAST_TRIES = 5;
 
 /**
  * Opens a log.
  * @throws Error if the file cannot be opened
  */
-export async function openLogWriter(options: LogWriterOptions): Promise<LogWriter> {
-  const writer = new BoomWriter(options);
-  await writer.opened;
-  return writer;
+export async function openLogWriter(options: LogWriterOptions): Promise<LogSink> {
+  const { to } = options;
+  const fd = typeof to === "number" ? unblocked(to) : await promisify(open)(to, "a", 0o640);
+  return new LogWriter(options, fd);
 }
 
-class BoomWriter implements LogWriter {
-  readonly opened: Promise<void>;
-  dropped = 0;
-
+class LogWriter implements LogSink {
   readonly #options: LogWriterOptions;
-  readonly #boom: SonicBoom;
+  readonly #fd: number;
   #failing = false;
-  #retries = 0;
-  #closed = false;
+  /** Null: as many as it takes. */
+  #triesLeft: number | null = null;
+  /** Ends the pause that is under way. */
+  #pausing: AbortController | null = null;
 
-  constructor(options: LogWriterOptions) {
+  constructor(options: LogWriterOptions, fd: number) {
     this.#options = options;
-    const boom = new sonicBoom.SonicBoom({
-      fd: typeof options.to === "number" ? unblocked(options.to) : options.to,
-      sync: false,
-      append: true,
-      mode: 0o640,
-      maxLength: options.maxBuffered ?? MAX_BUFFERED,
-      retryEAGAIN: () => !this.#closed || this.#retries++ < LAST_RETRIES,
-    });
-    this.#boom = boom;
-    this.opened = new Promise((resolve, reject) => {
-      boom.once("ready", resolve);
-      boom.once("error", reject);
-    });
-    boom.on("drop", (lines: string) => this.#drop(lines));
-    boom.on("error", (error: Error) => this.#fail(error));
-    boom.on("write", () => {
-      this.#failing = false;
-    });
+    this.#fd = fd;
   }
 
-  write(lines: string): void {
-    if (this.#closed) this.#drop(lines);
-    else this.#boom.write(lines);
+  async write(pieces: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    let rest = pieces;
+    let pause: number = PAUSE.first;
+    while (rest.length > 0) {
+      const { error, count } = await written(this.#fd, rest);
+      if (count > 0) {
+        rest = behind(rest, count);
+        this.#failing = false;
+        pause = PAUSE.first;
+      } else if (!(await this.#mayTryAgain(error, pause))) {
+        return rest;
+      } else {
+        pause = Math.min(pause * 2, PAUSE.last);
+      }
+    }
+    return rest;
+  }
+
+  hurry(): void {
+    this.#triesLeft ??= LAST_TRIES;
+    this.#pausing?.abort();
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const boom = this.#boom;
-    await new Promise<void>((resolve) => {
-      boom.once("close", resolve);
-      // What cannot be written now never will be.
-      boom.once("error", () => {
-        boom.destroy();
-        resolve();
-      });
-      boom.end();
-    });
+    if (this.#fd !== this.#options.to) await promisify(close)(this.#fd);
   }
 
-  #drop(lines: string): void {
-    for (let at = lines.indexOf("\n"); at >= 0; at = lines.indexOf("\n", at + 1)) this.dropped++;
+  /** Waits a while. False: nobody has time for that any more. */
+  async #mayTryAgain(error: NodeJS.ErrnoException | null, pause: number): Promise<boolean> {
+    const isFull = error === null || error.code === "EAGAIN";
+    if (this.#triesLeft === null) {
+      if (!isFull) this.#fail(error);
+      await this.#pause(pause, false);
+      return true;
+    }
+    // A reader may wake up; what cannot be written for another reason now never will be.
+    if (isFull && this.#triesLeft > 0) {
+      this.#triesLeft--;
+      await this.#pause(PAUSE.last, true);
+      return true;
+    }
+    this.#fail(error ?? new Error("it takes nothing"));
+    return false;
+  }
+
+  /** `holds`: the process does not end before. */
+  async #pause(pause: number, holds: boolean): Promise<void> {
+    this.#pausing = new AbortController();
+    const { signal } = this.#pausing;
+    await sleep(pause, undefined, { ref: holds, signal }).catch(() => undefined);
+    this.#pausing = null;
   }
 
   #fail(error: Error): void {
@@ -103,6 +108,28 @@ class BoomWriter implements LogWriter {
     this.#failing = true;
     this.#options.onError(error);
   }
+}
+
+/** One call. `count`: bytes that it has taken; not all of them, if a pipe or a disk is full. */
+function written(
+  fd: number,
+  pieces: readonly Uint8Array[],
+): Promise<{ readonly error: NodeJS.ErrnoException | null; readonly count: number }> {
+  return new Promise((resolve) => {
+    writev(fd, pieces, null, (error, count) => resolve({ error, count: error ? 0 : count }));
+  });
+}
+
+/** What is left of `pieces` without the first `count` bytes. */
+function behind(pieces: readonly Uint8Array[], count: number): Uint8Array[] {
+  let index = 0;
+  let skipped = 0;
+  while (index < pieces.length && skipped + pieces[index]!.length <= count) {
+    skipped += pieces[index++]!.length;
+  }
+  const rest = pieces.slice(index);
+  if (rest.length > 0) rest[0] = rest[0]!.subarray(count - skipped);
+  return rest;
 }
 
 /**
