@@ -16,7 +16,12 @@ const SENSITIVE_HEADER_END = /(?:^|-)(?:token|api-key)$/;
 /** As a whole key or as its last word, in any case: `token`, `access_token`, `api-key`. */
 const SENSITIVE_KEY = /(?:^|[^a-z0-9])(?:token|key|sig|password)$/i;
 
-const MAY_BE_SENSITIVE = /%|token|key|sig|password/i;
+/** By code of a character: 1 = the last letter of one of these words. */
+const ENDS_SENSITIVE: Uint8Array = new Uint8Array(0x80);
+for (const letter of "nygdNYGD") ENDS_SENSITIVE[letter.charCodeAt(0)] = 1;
+
+const PERCENT = 0x25;
+const EQUALS = 0x3d;
 
 /** Whether the values of a header field are to be kept out of logs. */
 export function isSensitiveHeader(name: string): boolean {
@@ -27,9 +32,8 @@ export function isSensitiveHeader(name: string): boolean {
 /** A path or URL with the values of its sensitive query parameters taken out; nothing else of it is changed. */
 export function redactQuery(target: string): string {
   const query = target.indexOf("?");
-  if (query < 0 || target.indexOf("=", query) < 0) return target;
-  // Fast path: no word that makes a key sensitive stands in it, nor an escape that could hide one.
-  if (!MAY_BE_SENSITIVE.test(target)) return target;
+  // Fast path: no key can end in a word that makes it sensitive, and there is no escape that could hide one.
+  if (query < 0 || !mayBeSensitive(target, query)) return target;
   let text = target.slice(0, query + 1);
   let from = query + 1;
   while (from <= target.length) {
@@ -41,6 +45,16 @@ export function redactQuery(target: string): string {
     from = end + 1;
   }
   return text;
+}
+
+function mayBeSensitive(target: string, from: number): boolean {
+  let previous = 0;
+  for (let at = from; at < target.length; at++) {
+    const code = target.charCodeAt(at);
+    if (code === PERCENT || (code === EQUALS && ENDS_SENSITIVE[previous] === 1)) return true;
+    previous = code;
+  }
+  return false;
 }
 
 /** Some backends separate parameters by `;` too. */

@@ -48,6 +48,9 @@ export class HeaderList {
   /** A bit for each id that was added since `reset`, modulo 64: most look-ups are for fields that are not there. */
   #seenLow = 0;
   #seenHigh = 0;
+  #view: DataView | null = null;
+  /** The arena that it is of. */
+  #viewOf: Uint8Array | null = null;
 
   constructor(arenaBytes = 1024, entries = 32) {
     // Whole words: the parser looks at four bytes at a time.
@@ -60,6 +63,16 @@ export class HeaderList {
     this.used = 0;
     this.count = 0;
     this.#seenLow = this.#seenHigh = 0;
+  }
+
+  /** The arena by words, as it is now. */
+  get view(): DataView {
+    const { bytes } = this;
+    if (this.#view === null || this.#viewOf !== bytes) {
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      this.#viewOf = bytes;
+    }
+    return this.#view;
   }
 
   // ── by index: for the hot path ────────────────────────────────────────────────────────────────────

@@ -1,227 +1,329 @@
 /**
- * Lines of the access log in JSON, written as bytes: what `jsonLine` says, without a chain of texts for each line. A record with a text that is long, or has a character to escape or beyond ASCII, is left to `jsonLine`.
+ * Lines of the access log in JSON, written as bytes: what `jsonLine` says, without a chain of texts for each line. What
+ * stands between the values is copied eight bytes at a time, and with it the values that are the same in many lines.
+ * A record with a text that is long, or has a character to escape or beyond ASCII, is left to `jsonLine`.
  */
 
-import { ascii, type ByteWriter } from "#core/bytes/writer.ts";
+import type { ByteWriter } from "#core/bytes/writer.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import type { ExchangeRecord } from "#model/record.ts";
 import { redactQuery } from "../redact.ts";
-import { LEVELS } from "./json.ts";
+import { LEVELS, property } from "./json.ts";
 import { protocolOf } from "./limits.ts";
+import { Phrase } from "./phrase.ts";
 
 /** No limit of a line is below this: shorter texts are not clipped. */
 const LONGEST = 1024;
 
-/** By character: 1 = stands in a string of JSON as it is. */
-const IS_PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) =>
-  code >= 0x20 && code <= 0x7e && code !== 0x22 && code !== 0x5c ? 1 : 0,
-);
-
-/** The same without `?`: there is no query that could hold a secret. */
-const IS_PLAIN_PATH: Uint8Array = IS_PLAIN.slice();
-IS_PLAIN_PATH[0x3f] = 0;
+/** More than all that is neither a text nor remembered takes: names, numbers, and what a phrase writes behind its end. */
+const FRAME = 512;
 
 const QUOTE = 0x22;
 const ZERO = 0x30;
 const POINT = 0x2e;
 
-const LEVEL_TIME = ascii(`{"level":${LEVELS.info},"time":`);
-const MESSAGE = ascii(',"msg":"request"');
-const REQUEST_ID = ascii(',"requestId":"');
-const CLIENT = ascii(',"client":"');
-const HOST = ascii(',"host":"');
-const PATH = ascii(',"path":"');
-const PROTOCOL_11_STATUS = ascii(',"protocol":"HTTP/1.1","status":');
-const PROTOCOL = ascii(',"protocol":"');
-const STATUS = ascii(',"status":');
-const BYTES_IN = ascii(',"bytesIn":');
-const BYTES_OUT = ascii(',"bytesOut":');
-const USER_AGENT = ascii(',"userAgent":"');
-const REFERER = ascii(',"referer":"');
-const ATTEMPTS = ascii(',"attempts":');
-const TIMING = ascii(',"timing":{');
-const QUEUE = ascii('"queue":');
-const CONNECT = ascii(',"connect":');
-const FIRST_BYTE = ascii(',"firstByte":');
-const TOTAL = ascii(',"total":');
-const END = ascii("}}\n");
+/** Cannot stand in a string of JSON as it is. */
+const TO_ESCAPE = 1;
+/** Can, but in a path there may be a secret behind it. */
+const QUERY = 2;
+/** By code of a character. */
+const MARKS: Uint8Array = Uint8Array.from({ length: 0x1_0000 }, (_, code) =>
+  code >= 0x20 && code <= 0x7e && code !== QUOTE && code !== 0x5c ? 0 : TO_ESCAPE,
+);
+MARKS[0x3f] = QUERY;
 
-/** A property, unless it is ""; false if it cannot be written as it is. `name` up to the quote before the value. */
-function text(writer: ByteWriter, name: Uint8Array, value: string): boolean {
-  const { length } = value;
-  if (length === 0) return true;
-  if (length > LONGEST) return false;
-  writer.constant(name);
-  writer.reserve(length + 1);
-  const { bytes } = writer;
-  let at = writer.end;
-  for (let i = 0; i < length; i++) {
-    const code = value.charCodeAt(i);
-    if (IS_PLAIN[code] !== 1) return false;
-    bytes[at++] = code;
-  }
-  bytes[at++] = QUOTE;
-  writer.end = at;
-  return true;
+/** Four of each in a word, and the high bit of each byte. */
+const QUOTES = 0x22222222;
+const BACKSLASHES = 0x5c5c5c5c;
+const QUERIES = 0x3f3f3f3f;
+const HIGH_BITS = 0x80808080;
+
+/** Has a high bit set, among others, if a byte of the word is 0. */
+function zeroesIn(word: number): number {
+  return (word - 0x01010101) & ~word;
 }
 
-/** A property that often has the value that it had in the line before. */
-class Recurring {
-  readonly #name: Uint8Array;
-  #value = "";
-  #bytes: Uint8Array = new Uint8Array(0);
+/** Has a high bit set, among others, if a byte of the word cannot stand in a string of JSON as it is. */
+function escapesIn(word: number): number {
+  // Below a blank; DEL, or beyond ASCII.
+  const controls = ((word - 0x20202020) & ~word) | (word + 0x01010101) | word;
+  return controls | zeroesIn(word ^ QUOTES) | zeroesIn(word ^ BACKSLASHES);
+}
 
-  constructor(name: string) {
-    this.#name = ascii(`,"${name}":"`);
-  }
+const REQUEST_ID = new Phrase(',"msg":"request","requestId":"');
+const CLIENT = new Phrase(',"client":"');
+const HOST = new Phrase(',"host":"');
+const PATH = new Phrase(',"path":"');
+const BYTES_OUT = new Phrase(',"bytesOut":');
+const USER_AGENT = new Phrase(',"userAgent":"');
+const REFERER = new Phrase(',"referer":"');
+const CONNECT = new Phrase(',"connect":');
+const FIRST_BYTE = new Phrase(',"firstByte":');
+const TOTAL = new Phrase(',"total":');
+const END = new Phrase("}}\n");
 
-  /** As `text` does. */
-  write(writer: ByteWriter, value: string): boolean {
-    if (value === this.#value) {
-      writer.constant(this.#bytes);
-      return true;
+/** How a request was made: few ways, and mostly that of the request before. */
+class Way {
+  #method = "";
+  #scheme = "";
+  #phrase = new Phrase("");
+
+  phrase({ method, scheme }: ExchangeRecord): Phrase {
+    if (method !== this.#method || scheme !== this.#scheme) {
+      this.#method = method;
+      this.#scheme = scheme;
+      this.#phrase = new Phrase(property("method", method) + property("scheme", scheme));
     }
-    const { end } = writer;
-    if (!text(writer, this.#name, value)) return false;
-    this.#value = value;
-    this.#bytes = writer.bytes.slice(end, writer.end);
-    return true;
+    return this.#phrase;
   }
 }
+
+/** Protocol and status, up to the number of bytes that came in. */
+class Verdict {
+  #version = 0;
+  #status = -1;
+  #phrase = new Phrase("");
+
+  phrase(record: ExchangeRecord): Phrase {
+    const { version, status } = record;
+    if (version !== this.#version || status !== this.#status) {
+      this.#version = version;
+      this.#status = status;
+      const text = `,"protocol":"${protocolOf(record)}","status":${status},"bytesIn":`;
+      this.#phrase = new Phrase(text);
+    }
+    return this.#phrase;
+  }
+}
+
+/** Where a request went, up to the first of its times. */
+class Destination {
+  #route = "";
+  #upstream = "";
+  #endpoint = "";
+  #attempts = 0;
+  #phrase = new Phrase("");
+
+  phrase({ route, upstream, endpoint, attempts }: ExchangeRecord): Phrase {
+    const isKnown =
+      route === this.#route &&
+      upstream === this.#upstream &&
+      endpoint === this.#endpoint &&
+      attempts === this.#attempts;
+    if (!isKnown) {
+      this.#route = route;
+      this.#upstream = upstream;
+      this.#endpoint = endpoint;
+      this.#attempts = attempts;
+      const names =
+        property("route", route) + property("upstream", upstream) + property("endpoint", endpoint);
+      this.#phrase = new Phrase(`${names},"attempts":${attempts},"timing":{"queue":`);
+    }
+    return this.#phrase;
+  }
+}
+
+/** Destinations that are remembered: a power of two. One that falls on the place of another takes it. */
+const DESTINATIONS = 64;
 
 /** Writes lines. */
 export class JsonLines {
   readonly #writer: ByteWriter;
-  readonly #method: Recurring = new Recurring("method");
-  readonly #scheme: Recurring = new Recurring("scheme");
-  readonly #route: Recurring = new Recurring("route");
-  readonly #upstream: Recurring = new Recurring("upstream");
-  readonly #endpoint: Recurring = new Recurring("endpoint");
+  #bytes: Uint8Array;
+  /** The same memory. */
+  #view: DataView;
+  readonly #way: Way = new Way();
+  readonly #verdict: Verdict = new Verdict();
+  readonly #destinations: readonly Destination[] = Array.from(
+    { length: DESTINATIONS },
+    () => new Destination(),
+  );
+  /** What the characters of a line are. */
+  #marks = 0;
+  /** How all lines of a second begin. */
+  #second = 0;
+  #beginning = new Phrase("");
 
   /** @param writer where lines are written */
   constructor(writer: ByteWriter) {
     this.#writer = writer;
+    this.#bytes = writer.bytes;
+    this.#view = viewOf(writer.bytes);
   }
 
-  /** Writes the line of a record. False: it has to be written by `jsonLine`, and what was written of it is void. */
+  /** Writes the line of a record. False: it has to be written by `jsonLine`, and nothing was written. */
   write(record: ExchangeRecord): boolean {
-    return (
-      record.failure === null && record.upgrade === "" && record.attempts > 0 && this.#line(record)
-    );
-  }
-
-  #line(record: ExchangeRecord): boolean {
-    const writer = this.#writer;
-    const total = Math.max(record.totalMs, 0);
-    writer.constant(LEVEL_TIME);
-    this.#time(Math.round(record.startedWall + total));
-    writer.constant(MESSAGE);
-    const read =
-      text(writer, REQUEST_ID, record.requestId) &&
-      text(writer, CLIENT, record.clientIp) &&
-      this.#method.write(writer, record.method) &&
-      this.#scheme.write(writer, record.scheme) &&
-      text(writer, HOST, record.host) &&
-      text(writer, PATH, redactQuery(record.target));
-    if (!read) return false;
-    if (record.version === 11) {
-      writer.constant(PROTOCOL_11_STATUS);
-    } else {
-      if (!text(writer, PROTOCOL, protocolOf(record))) return false;
-      writer.constant(STATUS);
-    }
-    this.#whole(record.status);
-    writer.constant(BYTES_IN);
-    this.#whole(record.requestBytes);
-    writer.constant(BYTES_OUT);
-    this.#whole(record.responseBytes);
-    const forwarded =
-      (this.#field(USER_AGENT, record.fields, HEADER["user-agent"], IS_PLAIN) ||
-        text(writer, USER_AGENT, record.userAgent)) &&
-      (this.#field(REFERER, record.fields, HEADER.referer, IS_PLAIN_PATH) ||
-        text(writer, REFERER, redactQuery(record.referer))) &&
-      this.#route.write(writer, record.route) &&
-      this.#upstream.write(writer, record.upstream) &&
-      this.#endpoint.write(writer, record.endpoint);
-    if (!forwarded) return false;
-    writer.constant(ATTEMPTS);
-    this.#whole(record.attempts);
-    return this.#timing(record, total);
-  }
-
-  #timing(record: ExchangeRecord, total: number): boolean {
-    const { queueMs, connectMs, firstByteMs } = record;
-    const writer = this.#writer;
+    const { fields, queueMs, connectMs, firstByteMs } = record;
+    if (record.failure !== null || record.upgrade !== "" || record.attempts === 0) return false;
     // What did not happen is left out, which is rare once there was an attempt.
-    if (!(queueMs >= 0 && connectMs >= 0 && firstByteMs >= 0)) return false;
-    writer.constant(TIMING);
-    writer.constant(QUEUE);
-    this.#hundredths(queueMs);
-    writer.constant(CONNECT);
-    this.#hundredths(connectMs);
-    writer.constant(FIRST_BYTE);
-    this.#hundredths(firstByteMs);
-    writer.constant(TOTAL);
-    this.#hundredths(total);
-    writer.constant(END);
+    if (fields === null || !(queueMs >= 0 && connectMs >= 0 && firstByteMs >= 0)) return false;
+    const end = this.#line(record, fields);
+    if (end < 0) return false;
+    this.#writer.end = end;
     return true;
   }
 
-  /** The property of a request's field out of its bytes, which is half the work; false if its text has to be looked at. */
-  #field(name: Uint8Array, fields: HeaderList | null, id: number, plain: Uint8Array): boolean {
-    if (fields === null) return false;
-    const index = fields.indexOf(id);
-    if (index < 0) return true;
-    const from = fields.valueStartAt(index);
-    const length = fields.valueEndAt(index) - from;
-    if (length === 0 || length > LONGEST) return false;
-    const writer = this.#writer;
-    writer.reserve(name.length + length + 1);
-    const { bytes, end } = writer;
-    const source = fields.bytes;
-    let at = end + name.length;
-    for (let i = 0; i < length; i++) {
-      const byte = source[from + i]!;
-      if (plain[byte] !== 1) return false;
-      bytes[at++] = byte;
+  /** @returns where the line ends, or -1 */
+  #line(record: ExchangeRecord, fields: HeaderList): number {
+    const { requestId, clientIp, host, target } = record;
+    const agent = fields.indexOf(HEADER["user-agent"]);
+    const referer = fields.indexOf(HEADER.referer);
+    const texts = requestId.length + clientIp.length + host.length + target.length;
+    const values = lengthOf(fields, agent) + lengthOf(fields, referer);
+    if (texts > LONGEST || values > LONGEST || requestId === "" || target === "") return -1;
+    const way = this.#way.phrase(record);
+    const verdict = this.#verdict.phrase(record);
+    const destination = this.#destination(record);
+    const total = Math.max(record.totalMs, 0);
+    const ended = Math.round(record.startedWall + total);
+    const seconds = Math.floor(ended / 1000);
+    if (seconds < 1) return -1;
+    this.#reserve(FRAME + texts + values + way.length + verdict.length + destination.length);
+
+    const view = this.#view;
+    this.#marks = 0;
+    let at = this.#time(this.#writer.end, seconds, ended - seconds * 1000);
+    at = this.#text(REQUEST_ID.write(view, at), requestId);
+    if (clientIp !== "") at = this.#text(CLIENT.write(view, at), clientIp);
+    at = way.write(view, at);
+    if (host !== "") at = this.#text(HOST.write(view, at), host);
+    at = this.#text(PATH.write(view, at), target);
+    if ((this.#marks & QUERY) !== 0 && redactQuery(target) !== target) return -1;
+    at = verdict.write(view, at);
+    at = this.#whole(at, record.requestBytes);
+    at = this.#whole(BYTES_OUT.write(view, at), record.responseBytes);
+    if (agent >= 0) at = this.#value(at, USER_AGENT, fields, agent);
+    if (referer >= 0) {
+      this.#marks &= ~QUERY;
+      at = this.#value(at, REFERER, fields, referer);
+      const isSuspect = (this.#marks & QUERY) !== 0;
+      if (isSuspect && redactQuery(record.referer) !== record.referer) return -1;
     }
-    writer.constant(name);
-    bytes[at++] = QUOTE;
-    writer.end = at;
-    return true;
+    if ((this.#marks & TO_ESCAPE) !== 0) return -1;
+    at = destination.write(view, at);
+    at = this.#hundredths(at, record.queueMs);
+    at = this.#hundredths(CONNECT.write(view, at), record.connectMs);
+    at = this.#hundredths(FIRST_BYTE.write(view, at), record.firstByteMs);
+    at = this.#hundredths(TOTAL.write(view, at), total);
+    return END.write(view, at);
+  }
+
+  #destination(record: ExchangeRecord): Phrase {
+    const place = (record.routeSlot * 7 + record.endpointSlot) & (DESTINATIONS - 1);
+    return this.#destinations[place]!.phrase(record);
+  }
+
+  #reserve(length: number): void {
+    const writer = this.#writer;
+    writer.reserve(length);
+    if (writer.bytes === this.#bytes) return;
+    this.#bytes = writer.bytes;
+    this.#view = viewOf(writer.bytes);
+  }
+
+  /** Writes the quote behind it, too. */
+  #text(start: number, value: string): number {
+    const bytes = this.#bytes;
+    let at = start;
+    let marks = 0;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      marks |= MARKS[code]!;
+      bytes[at++] = code;
+    }
+    this.#marks |= marks;
+    bytes[at] = QUOTE;
+    return at + 1;
+  }
+
+  /** The property of a request's field; nothing if its value is empty. */
+  #value(start: number, name: Phrase, fields: HeaderList, index: number): number {
+    const from = fields.valueStartAt(index);
+    const end = fields.valueEndAt(index);
+    if (from === end) return start;
+    const source = fields.view;
+    const target = this.#view;
+    let at = name.write(target, start);
+    let i = from;
+    let escapes = 0;
+    let queries = 0;
+    for (const words = end - 3; i < words; i += 4, at += 4) {
+      const word = source.getInt32(i, true);
+      escapes |= escapesIn(word);
+      queries |= zeroesIn(word ^ QUERIES);
+      target.setInt32(at, word, true);
+    }
+    let marks =
+      ((escapes & HIGH_BITS) === 0 ? 0 : TO_ESCAPE) | ((queries & HIGH_BITS) === 0 ? 0 : QUERY);
+    for (; i < end; i++, at++) {
+      const byte = source.getUint8(i);
+      marks |= MARKS[byte]!;
+      target.setUint8(at, byte);
+    }
+    this.#marks |= marks;
+    target.setUint8(at, QUOTE);
+    return at + 1;
   }
 
   /** As JSON writes a number. */
-  #whole(value: number): void {
-    if (value >= 0 && (value | 0) === value) this.#writer.decimal(value);
-    else this.#writer.latin1(String(value));
-  }
-
-  /** Epoch milliseconds, by seconds: these are small numbers until 2038. */
-  #time(value: number): void {
-    const seconds = Math.floor(value / 1000);
-    if (seconds < 1 || seconds > 0x7fff_ffff) return this.#whole(value);
-    const rest = value - seconds * 1000;
-    this.#writer.decimal(seconds);
-    const tens = (rest / 10) | 0;
-    const hundreds = (rest / 100) | 0;
-    this.#writer.byte(ZERO + hundreds);
-    this.#writer.byte(ZERO + tens - hundreds * 10);
-    this.#writer.byte(ZERO + rest - tens * 10);
+  #whole(start: number, value: number): number {
+    const bytes = this.#bytes;
+    if (!(value >= 0 && (value | 0) === value)) return ascii(bytes, start, String(value));
+    let end = start + 1;
+    for (let power = 10; power <= value; power *= 10) end++;
+    let rest = value;
+    for (let at = end - 1; at >= start; at--) {
+      const next = (rest / 10) | 0;
+      bytes[at] = ZERO + rest - next * 10;
+      rest = next;
+    }
+    return end;
   }
 
   /** Milliseconds with two decimals, without zeros at the end. */
-  #hundredths(value: number): void {
+  #hundredths(start: number, value: number): number {
+    const bytes = this.#bytes;
     const all = Math.round(value * 100);
-    if (all > 0x7fff_ffff) return this.#writer.latin1(String(all / 100));
+    if (all > 0x7fff_ffff) return ascii(bytes, start, String(all / 100));
     const whole = (all / 100) | 0;
     const rest = all - whole * 100;
-    this.#writer.decimal(whole);
-    if (rest === 0) return;
+    const at = this.#whole(start, whole);
+    if (rest === 0) return at;
     const tens = (rest / 10) | 0;
-    this.#writer.byte(POINT);
-    this.#writer.byte(ZERO + tens);
-    if (rest !== tens * 10) this.#writer.byte(ZERO + rest - tens * 10);
+    bytes[at] = POINT;
+    bytes[at + 1] = ZERO + tens;
+    if (rest === tens * 10) return at + 2;
+    bytes[at + 2] = ZERO + rest - tens * 10;
+    return at + 3;
   }
+
+  /** The time of a line and what stands before it. */
+  #time(start: number, seconds: number, rest: number): number {
+    if (seconds !== this.#second) {
+      this.#second = seconds;
+      this.#beginning = new Phrase(`{"level":${LEVELS.info},"time":${seconds}`);
+    }
+    const at = this.#beginning.write(this.#view, start);
+    const bytes = this.#bytes;
+    const tens = (rest / 10) | 0;
+    const hundreds = (rest / 100) | 0;
+    bytes[at] = ZERO + hundreds;
+    bytes[at + 1] = ZERO + tens - hundreds * 10;
+    bytes[at + 2] = ZERO + rest - tens * 10;
+    return at + 3;
+  }
+}
+
+function lengthOf(fields: HeaderList, index: number): number {
+  return index < 0 ? 0 : fields.valueEndAt(index) - fields.valueStartAt(index);
+}
+
+function ascii(bytes: Uint8Array, start: number, text: string): number {
+  for (let i = 0; i < text.length; i++) bytes[start + i] = text.charCodeAt(i);
+  return start + text.length;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
