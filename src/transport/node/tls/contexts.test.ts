@@ -12,6 +12,7 @@ const SECURITY: Security = {
   version: "TLSv1.3",
   cipher: "",
   protocol: "",
+  serverName: null,
   resumed: false,
   peerCertificate: null,
   peerChain: [],
