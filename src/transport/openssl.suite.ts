@@ -69,6 +69,14 @@ export function describeOpenssl(name: string, make: () => Promise<TlsBench>): vo
       assert.equal(recorder.connects, 1);
     });
 
+    test("may change its keys", async (stage, options) => {
+      const { address } = await stage.serve(options);
+      // "K" asks us to change ours as well; what is said afterwards is under the new ones.
+      const { text } = await visit(stage, address, ["-tls1_3"], "K\n");
+      assert.match(text, /KEYUPDATE/);
+      assert.match(text, /after the change/);
+    });
+
     for (const version of ["-tls1", "-tls1_1"]) {
       test(`is refused ${version.slice(1)}`, async (stage, options) => {
         const { address } = await stage.serve(options);
@@ -183,12 +191,24 @@ async function visit(
   // Sent behind the tickets of TLS 1.3, so whoever has read this has those.
   const served = stage.accepted(stage.served.length + 1).then(async (recorder) => {
     await stage.until(recorder, () => recorder.connects === 1 || recorder.gone);
+    recorder.onDataMore = () => void recorder.send("after the change\n");
     recorder.onEndMore = () => recorder.call((connection) => connection.end());
     if (!recorder.gone) recorder.send("served\n");
   });
-  child.stdout.on("data", () => {
-    if (text.includes("served\n")) child.stdin.write(line);
-  });
+  const dialogue = new Map([
+    ["served\n", line],
+    ["KEYUPDATE\n", "change\n"],
+    ["after the change\n", "Q\n"],
+  ]);
+  const talk = (): void => {
+    for (const [heard, said] of dialogue) {
+      if (!text.includes(heard)) continue;
+      dialogue.delete(heard);
+      child.stdin.write(said);
+    }
+  };
+  child.stdout.on("data", talk);
+  child.stderr.on("data", talk);
   await stage.bench.until(served);
   const code = await stage.bench.until(left);
   return { text, code };

@@ -60,6 +60,7 @@ export class Recorder implements ConnectionHandler {
   gone = false;
   /** Set while a method of the connection runs. */
   calling = false;
+  onConnectMore: (() => void) | undefined;
   onDataMore: ((slice: Slice) => void) | undefined;
   onEndMore: (() => void) | undefined;
   onWritableMore: (() => void) | undefined;
@@ -98,6 +99,7 @@ export class Recorder implements ConnectionHandler {
   onConnect(connection: Connection): void {
     this.#enter(connection);
     this.connects++;
+    this.onConnectMore?.();
     this.#leave();
   }
 

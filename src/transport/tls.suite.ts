@@ -272,6 +272,37 @@ function handshakes(test: Test): void {
     assert.equal(recorder.connects, 0);
   });
 
+  test("whatever bytes come, what is no handshake never becomes one", async ({ stage, server }) => {
+    const { address } = await stage.serve(server);
+    let hello = Buffer.alloc(0);
+    const wire = stage.stranger(address).wire;
+    const plain = wire.send;
+    wire.send = (bytes) => {
+      if (hello.length === 0) hello = Buffer.from(bytes);
+      plain(bytes);
+    };
+    await stage.secured();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        fc.uint8Array({ maxLength: 300 }),
+        fc.boolean(),
+        async (changes, tail, isHello) => {
+          const bytes = Buffer.concat(isHello ? [hello, tail] : [tail]);
+          for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value;
+          const count = stage.served.length + 1;
+          const socket = stage.bare(address);
+          socket.end(bytes);
+          const recorder = await stage.accepted(count);
+          await stage.closed(recorder);
+          assert.equal(recorder.connects, 0);
+          assert.notEqual(recorder.failure, null);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
   test("what is no TLS is a failure", async ({ stage, server }) => {
     const { address } = await stage.serve(server);
     for (const text of ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SSH-2.0-client\r\n"]) {
@@ -1346,6 +1377,28 @@ function ending(test: Test): void {
     await stage.closed(ends.client);
     assert.equal(ends.client.failure, null);
   });
+
+  for (const last of ["end", "close", "lingerClose"] as const) {
+    test(`${last} from inside onConnect is as orderly as later`, async ({
+      stage,
+      server,
+      client,
+    }) => {
+      const { address } = await stage.serve(server);
+      const dialed = await stage.dial(address, tlsOf(stage.bench.client).client(client));
+      const recorder = await stage.accepted();
+      recorder.onConnectMore = () => {
+        recorder.send("goodbye");
+        recorder.call((connection) => connection[last]());
+      };
+      await stage.until(dialed, () => dialed.ends === 1 || dialed.gone);
+      assert.equal(dialed.text, "goodbye");
+      assert.equal(dialed.failure, null);
+      dialed.call((connection) => connection.close());
+      await stage.closed(dialed, recorder);
+      assert.deepEqual([dialed.failure, recorder.failure], [null, null]);
+    });
+  }
 
   test("close with nothing queued is done when it returns, and still says so to the peer", async ({
     stage,
