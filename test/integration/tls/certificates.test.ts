@@ -2,13 +2,19 @@
 
 import assert from "node:assert/strict";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "node:tls";
 
-import { hierarchy, issue } from "#tls/certificates.fixture.ts";
+import { MUST_STAPLE, access, hierarchy, issue } from "#tls/certificates.fixture.ts";
+import { answer } from "#tls/ocsp/answer.fixture.ts";
+import { certificateId } from "#tls/ocsp/request.ts";
+import { readOcspResponse } from "#tls/ocsp/response.ts";
 import type { CertificateStatus } from "#tls/store/status.ts";
+import { OID } from "#tls/x509/certificate.ts";
 import { type Sluice, runSluice, startSluice } from "../../harness/sluice.ts";
 
 const ROUTES = "routes: [{ match: /*, use: [{ respond: { status: 200, body: hi } }] }]\n";
@@ -94,4 +100,43 @@ test("proxies that start at once on one data folder share one local authority", 
   assert.equal(new Set(seen.map(({ issuer }) => issuer)).size, 1);
   assert.match(seen[0]?.issuer ?? "", /^Sluice local CA /);
   await Promise.all(all.map((sluice) => sluice.stop()));
+});
+
+/** The OCSP answer that comes with the handshake; null without one. */
+function stapled(url: string, servername: string): Promise<Uint8Array | null> {
+  return new Promise((resolve, reject) => {
+    const { hostname: host, port } = new URL(url);
+    const socket = connect({
+      host,
+      port: Number(port),
+      servername,
+      rejectUnauthorized: false,
+      requestOCSP: true,
+    });
+    socket.once("OCSPResponse", (response) => {
+      socket.destroy();
+      resolve(response.length === 0 ? null : response);
+    });
+    socket.once("error", reject);
+  });
+}
+
+test("the answer of a responder comes with the handshake", async (t) => {
+  const responder = createServer((_, response) => response.end(answer(leaf, middle)));
+  await new Promise<void>((resolve) => responder.listen(0, "127.0.0.1", resolve));
+  t.after(() => void responder.close());
+  const { port } = responder.address() as AddressInfo;
+  const { leaf, middle } = hierarchy(["site.example"], {
+    extensions: [access(OID.ocsp, `http://127.0.0.1:${port}/`), MUST_STAPLE],
+  });
+  const sluice = await startSluice(t, {
+    files: { "sluice.yaml": FILES, "site.pem": leaf.pem + middle.pem, "site.key": leaf.key },
+  });
+  // Nothing waits for the responder: the first handshakes may be without it.
+  let found: Uint8Array | null = null;
+  while (found === null) found = await stapled(sluice.url, "site.example");
+  const id = certificateId(leaf.raw, middle.raw);
+  assert.equal(readOcspResponse(found, id, middle.raw, Date.now()).ok, true);
+  assert.doesNotMatch(sluice.stderr(), /"ocsp"/);
+  await sluice.stop();
 });
