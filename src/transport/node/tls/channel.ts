@@ -3,6 +3,12 @@ import { Duplex } from "node:stream";
 import { Slice, type SliceOwner } from "#core/bytes/slice.ts";
 import type { Connection, ConnectionHandler, TransportFailure } from "../../contract.ts";
 
+/**
+ * Bytes that may come without a plain one among them while the peer takes nothing of ours. Requests for new keys are
+ * such bytes, and OpenSSL queues an answer to each (RFC 8446 §4.6.3), without a bound of its own.
+ */
+const MOST_FRUITLESS = 256 * 1024;
+
 /** Who is told what becomes of the raw connection. */
 export interface ChannelOwner {
   /** The peer has ended the raw connection: behind what has arrived, nothing comes any more. */
@@ -24,6 +30,9 @@ export class Channel extends Duplex implements ConnectionHandler, SliceOwner {
   readonly #raw: Connection;
   readonly #owner: ChannelOwner;
   #paused = false;
+  /** Bytes that have come since the last that were plain. */
+  #fruitless = 0;
+  #held = false;
   /** Chunks of the write that is under way and have not been taken. */
   #left = 0;
   #done: ((error?: Error | null) => void) | undefined;
@@ -50,9 +59,16 @@ export class Channel extends Duplex implements ConnectionHandler, SliceOwner {
 
   onData(connection: Connection, slice: Slice): void {
     // Bytes that Node has read for this connection are never overwritten, so they are kept without a copy.
-    if (this.push(slice.view()) || this.#paused) return;
-    this.#paused = true;
-    connection.pause();
+    this.#fruitless += slice.length;
+    if (!this.push(slice.view())) this.#paused = true;
+    if (this.#done !== undefined && this.#fruitless > MOST_FRUITLESS) this.#held = true;
+    if (this.#paused || this.#held) connection.pause();
+  }
+
+  /** Something plain was among what has come. */
+  bearFruit(): void {
+    this.#fruitless = 0;
+    this.#letGo();
   }
 
   onEnd(): void {
@@ -68,7 +84,7 @@ export class Channel extends Duplex implements ConnectionHandler, SliceOwner {
   override _read(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#raw.resume();
+    if (!this.#held) this.#raw.resume();
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -98,6 +114,14 @@ export class Channel extends Duplex implements ConnectionHandler, SliceOwner {
     const done = this.#done;
     this.#done = undefined;
     done?.();
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#fruitless = 0;
+    if (!this.#paused) this.#raw.resume();
   }
 
   #send(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {

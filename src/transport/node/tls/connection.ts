@@ -282,6 +282,7 @@ export class TlsConnection implements Connection, ChannelOwner, Flushable, Timer
   }
 
   #onData(bytes: Buffer): void {
+    this.#channel.bearFruit();
     if (this.closed || this.#deaf) return;
     this.#home.turn.enter();
     const received = this.#received;
