@@ -41,6 +41,7 @@ export class Certificates {
   readonly #options: CertificatesOptions;
   #store: CertificateStore | null = null;
   #tickets: TicketSecrets | null = null;
+  #announced = false;
   #pending: { readonly snapshot: SnapshotData; readonly prepared: PreparedCertificates } | null =
     null;
 
@@ -78,7 +79,18 @@ export class Certificates {
   async commit(): Promise<void> {
     const pending = this.#pending;
     this.#pending = null;
-    if (pending !== null) await this.#store?.commit(pending.prepared);
+    if (pending === null) return;
+    await this.#store?.commit(pending.prepared);
+    this.#announceLocal(pending.snapshot);
+  }
+
+  /** Says once what the browser's warning is about. */
+  #announceLocal({ certificates }: SnapshotData): void {
+    if (this.#announced || !certificates.some(({ kind }) => kind === "local")) return;
+    this.#announced = true;
+    const message =
+      "certificates come from the local authority, for development: `sluice trust` makes browsers on this machine believe it";
+    this.#options.log("info", "local_authority", message, {});
   }
 
   /** What was prepared is not going to be used. */

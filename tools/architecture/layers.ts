@@ -109,7 +109,8 @@ export const layers: readonly Layer[] = [
     imports: [
       folder("core"),
       folder("protocol"),
-      "^src/transport/(?:contract|tls)[.]ts$",
+      "^src/transport/contract[.]ts$",
+      "^src/transport/tls[.]ts$",
       folder("model"),
       folder("sdk"),
       "^src/telemetry/(?!sinks/)",
@@ -160,8 +161,11 @@ export const layers: readonly Layer[] = [
     name: "tls",
     path: folder("tls"),
     imports: [folder("core"), folder("model"), folder("telemetry")],
-    types: ["^src/transport/(?:contract|tls)[.]ts$", "^src/dataplane/linked[.]ts$"],
-    packages: { [everywhere]: ["@peculiar/x509"] },
+    types: [
+      "^src/transport/contract[.]ts$",
+      "^src/transport/tls[.]ts$",
+      "^src/dataplane/linked[.]ts$",
+    ],
     builtins: "any",
     comment:
       "certificates reach the data plane through its own interface, and OpenSSL through the transport's",

@@ -32,7 +32,7 @@ timeouts:
   frist: 1s # wrong
 upstreams:
   "bad name": http://localhost:1 # wrong
-  tls: https://localhost:1 # wrong
+  wss: wss://localhost:1 # wrong
   file: ftp://localhost:1 # wrong
   path: http://localhost:1/app # wrong
   zero: http://localhost:0 # wrong
@@ -95,7 +95,7 @@ describe("a configuration with forty mistakes", () => {
       );
       assert.match(stderr, new RegExp(`^${wrongLines.length} errors$`, "m"));
       assert.match(stderr, /did you mean `limits`/);
-      assert.match(stderr, /TLS to backends is not part of this version yet/);
+      assert.match(stderr, /a WebSocket backend is written with https/);
       assert.doesNotMatch(stderr, /listening on|    at /);
     });
   }
@@ -134,8 +134,12 @@ describe("a command line", () => {
     ["with a file where `-c` belongs", ["check", "my.yaml"], /too many arguments[^]*my\.yaml/],
     ["without the value of an option", ["--to"], /'--to <url>' argument missing/],
     ["with both forms", ["run", "-c", "a.yaml", "--to", ":1"], /cannot be used with/],
-    ["with a backend that speaks TLS", ["--to", "https://localhost:1"], /TLS to backends/],
-    ["with a domain", ["--to", ":1", "--domain", "app.test"], /TLS is not part of this version/],
+    ["with a backend that speaks HTTP/2", ["--to", "h2c://localhost:1"], /HTTP\/2 to backends/],
+    [
+      "with a domain that only a public authority certifies",
+      ["--to", ":1", "--domain", "app.test"],
+      /--domain[^]*not part of this version[^]*local/,
+    ],
     [
       "with an address that is none",
       ["--to", ":1", "--listen", "nowhere"],
@@ -191,7 +195,7 @@ routes:
     /^ +endpoint +http:\/\/127\.0\.0\.1:3002 +sluice\.yaml:4$/m,
     /^ +target +\/api\/users\?x=1 → \/users\?x=1$/m,
     /^ +host +example\.com \(as received\)$/m,
-    /^ +\+ header x-forwarded-proto: http$/m,
+    /^ +\+ header x-forwarded-proto: https$/m,
     /^ +\+ header x-forwarded-prefix: \/api$/m,
     /^ +timeout +connect 3s \(default\)$/m,
     /^ +timeout +firstByte 5s +sluice\.yaml:5$/m,
