@@ -29,7 +29,7 @@ export const usage = `npm run bench [-- OPTIONS]
   --rounds N        rounds over all peers (3)
   --seconds N       seconds of each measurement (3)
   --warm-up N       seconds of load before it (1); three times that where V8 compiles
-  --connections N   connections of the scenario idle (8000)
+  --connections N   connections of the scenario idle (8000); tls-idle has a quarter
   --rate N          requests/s of the scenario fixed-rate (30 % of what saturates nginx)
   --checkout        run the sources of this checkout instead of packing and installing it
   --quick           one short round with few peers and scenarios: shows that it works
@@ -40,7 +40,7 @@ export const usage = `npm run bench [-- OPTIONS]
 
 /** Scenarios and peers of `--quick`. */
 const quick = {
-  only: "headline-64,fixed-rate,download,idle,start",
+  only: "headline-64,tls-64,fixed-rate,download,idle,start",
   peers: "sluice-uring,sluice-node,nginx",
 };
 

@@ -96,7 +96,7 @@ async function bench(options: Options, args: readonly string[], folder: string):
     versions: {
       ...Object.fromEntries(peers.map((peer) => [peer.name, peer.version()])),
       backend: `nginx ${printedVersion("nginx", ["-v"], /nginx\/(\S+)/u)}`,
-      load: `wrk ${printedVersion("wrk", ["-v"], /wrk (?:\w+\/)?(\S+)/u)}`,
+      load: `wrk ${printedVersion("wrk", ["-v"], /wrk (?:\w+\/)?(\S+)/u)}; for handshakes ab ${printedVersion("ab", ["-V"], /Version (\S+)/u)}`,
     },
   };
   const runner = new Runner(peers, wanted, options, folder, (run, scenario) =>
@@ -133,8 +133,9 @@ async function main(args: readonly string[]): Promise<void> {
     );
   }
   if (process.platform !== "linux") throw new Error("the benchmark reads /proc and needs Linux");
-  const reason = missing("nginx", "wrk");
-  if (reason !== false) throw new Error(`${reason}; the backend is nginx, the load comes from wrk`);
+  const reason = missing("nginx", "wrk", "ab");
+  if (reason !== false)
+    throw new Error(`${reason}; the backend is nginx, the load comes from wrk and ab`);
 
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   process.on("exit", () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type RequestLibrary, requestLibrary } from "./load/library.ts";
 import { runWrk } from "./load/wrk.ts";
 import { startBackend } from "./machine/backend.ts";
+import { type CertificateLibrary, certificateLibrary } from "./machine/certificates.ts";
 import type { Running } from "./machine/launch.ts";
 import type { Options } from "./options.ts";
 import type { Peer } from "./peers/peer.ts";
@@ -32,6 +33,7 @@ export class Runner {
   readonly #options: Options;
   readonly #folder: string;
   readonly #requests: RequestLibrary;
+  readonly #certificates: CertificateLibrary;
   readonly #report: (run: Run, scenario: Scenario) => void;
   readonly #rates: Map<number, Promise<number>> = new Map();
   #backendPort = 0;
@@ -50,6 +52,7 @@ export class Runner {
     this.#options = options;
     this.#folder = folder;
     this.#requests = requestLibrary(folder);
+    this.#certificates = certificateLibrary(folder);
     this.#report = report;
   }
 
@@ -109,11 +112,21 @@ export class Runner {
     }
   }
 
-  #start(name: string, variant: Variant, folder: string): Promise<Running> {
+  async #start(name: string, variant: Variant, folder: string): Promise<Running> {
     const peer = this.#peers.get(name);
     if (peer === undefined) throw new Error(`no peer ${name}`);
-    const defaults = { workers: 1, accessLog: false, routes: 0 };
-    return peer.start({ backendPort: this.#backendPort, ...defaults, ...variant, folder });
+    const { certificates, workers = 1, accessLog = false, routes = 0 } = variant;
+    const running = await peer.start({
+      backendPort: this.#backendPort,
+      workers,
+      accessLog,
+      routes,
+      tls: certificates === undefined ? undefined : this.#certificates(certificates),
+      folder,
+    });
+    if ((certificates === undefined) === (running.ca === undefined)) return running;
+    await running.stop();
+    throw new Error(`${name} does not speak TLS here`);
   }
 
   /** The rate of a round: measured once in it, the same for all. */
@@ -136,8 +149,8 @@ export class Runner {
     try {
       const { seconds } = this.#options;
       const requests = this.#requests("headline");
-      const { port } = running;
-      const result = await runWrk({ port, connections, seconds, requests, pause: 0, folder });
+      const { port, ca } = running;
+      const result = await runWrk({ port, ca, connections, seconds, requests, pause: 0, folder });
       return Math.round(((result.requests * 1e6) / result.microseconds) * share);
     } finally {
       await running.stop();

@@ -9,6 +9,8 @@ import { missing, unless } from "../../test/harness/requires.ts";
 import { checkout } from "./machine/package.ts";
 import { readOptions } from "./options.ts";
 import { allPeers } from "./peers/all.ts";
+import { nginxDefault } from "./peers/nginx.ts";
+import type { Peer } from "./peers/peer.ts";
 import { scenarioTable } from "./report/markdown.ts";
 import type { Run } from "./report/results.ts";
 import { Runner } from "./runner.ts";
@@ -16,12 +18,14 @@ import { scenarios } from "./scenarios/all.ts";
 import { targets } from "./targets.ts";
 
 const skip =
-  missing("wrk", "nginx") || unless(process.platform === "linux", "the benchmark reads /proc");
+  missing("wrk", "nginx", "ab") ||
+  unless(process.platform === "linux", "the benchmark reads /proc");
 
 async function runScenario(
   t: TestContext,
   name: string,
   peerName: string,
+  all: readonly Peer[] = allPeers(() => checkout),
 ): Promise<readonly Run[]> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-test-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -34,9 +38,15 @@ async function runScenario(
     "--rate",
     "500",
   ]);
-  const peers = allPeers(() => checkout).filter((peer) => peer.name === peerName);
+  const peers = all.filter((peer) => peer.name === peerName);
   const wanted = scenarios.filter((scenario) => scenario.name === name);
   return new Runner(peers, wanted, options, folder, () => undefined).run();
+}
+
+/** Why a peer cannot be measured here; false when it can. */
+function absence(name: string): string | false {
+  const peer = allPeers(() => checkout).find((each) => each.name === name);
+  return unless(peer?.absent() === undefined, peer?.absent() ?? "");
 }
 
 function assertMeasured(runs: readonly Run[], metrics: readonly (keyof Run["values"])[]): void {
@@ -73,6 +83,54 @@ test(
   async (t) => {
     assertMeasured(await runScenario(t, "idle", "nginx"), ["connectionPss", "connectionRss"]);
     assertMeasured(await runScenario(t, "start", "nginx"), ["start", "resident", "furtherWorker"]);
+  },
+);
+
+test(
+  "a load with TLS is measured on Sluice and the others",
+  { skip, timeout: 120_000 },
+  async (t) => {
+    for (const peer of ["sluice-node", "sluice-uring", "nginx", "haproxy", "caddy"]) {
+      await t.test(peer, { skip: absence(peer) }, async (t) => {
+        assertMeasured(await runScenario(t, "tls-64", peer), ["cpu", "rate"]);
+      });
+    }
+  },
+);
+
+test(
+  "full handshakes are measured with one and with many certificates",
+  { skip, timeout: 120_000 },
+  async (t) => {
+    assertMeasured(await runScenario(t, "tls-new", "sluice-node"), ["cpu", "user", "rate"]);
+    const runs = await runScenario(t, "tls-certificates", "nginx");
+    assert.deepEqual(
+      runs.map(({ subject }) => subject),
+      ["nginx, 1 certificate", "nginx, 1 000 certificates"],
+    );
+    for (const run of runs) assertMeasured([run], ["cpu", "start", "resident"]);
+  },
+);
+
+test(
+  "large bodies and idle connections with TLS are measured",
+  { skip, timeout: 60_000 },
+  async (t) => {
+    assertMeasured(await runScenario(t, "tls-download", "nginx-tuned"), ["cpuPerGiB"]);
+    assertMeasured(await runScenario(t, "tls-idle", "nginx"), ["connectionPss"]);
+  },
+);
+
+test(
+  "a peer that answers without TLS is not measured as one with it",
+  { skip, timeout: 60_000 },
+  async (t) => {
+    const plain: Peer = {
+      ...nginxDefault,
+      start: (options) => nginxDefault.start({ ...options, tls: undefined }),
+    };
+    const [run] = await runScenario(t, "tls-64", "nginx", [plain]);
+    assert.deepEqual(run?.problems, ["nginx does not speak TLS here"]);
   },
 );
 

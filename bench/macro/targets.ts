@@ -60,6 +60,20 @@ export const targets: readonly Target[] = [
   ...absolute("start", "resident", 95),
   ...absolute("start", "furtherWorker", 25),
   ...absolute("start", "start", 0.5),
+  ...against(["tls-64"], "cpu", uring, { nginx: 0.9 }),
+  ...against(["tls-64"], "cpu", node, { nginx: 2.5 }),
+  ...against(["tls-new"], "cpu", uring, { nginx: 1.2 }),
+  ...against(["tls-new"], "cpu", node, { nginx: 2 }),
+  ...against(["tls-download"], "cpuPerGiB", uring, { "nginx-tuned": 1.2 }),
+  ...[uring, node].flatMap((name) =>
+    (["start", "resident", "cpu"] as const).map((metric): Target => ({
+      scenario: "tls-certificates",
+      metric,
+      ours: `${name}, 1 000 certificates`,
+      peer: `${name}, 1 certificate`,
+      bound: 1.1,
+    })),
+  ),
   ...[uring, node].map((name): Target => ({
     scenario: "routes",
     metric: "cpu",

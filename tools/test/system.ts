@@ -5,6 +5,7 @@ import { findProgram } from "../../test/harness/requires.ts";
 
 /** A package by the program that it brings. */
 const packages: Readonly<Record<string, string>> = {
+  ab: "apache2-utils",
   chromium: "chromium",
   curl: "curl",
   nginx: "nginx-light",

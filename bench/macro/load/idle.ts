@@ -1,6 +1,8 @@
 /** A client that opens many connections, sends one request on each, and leaves them open. */
 
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { type Address, open } from "./address.ts";
 
 /** Connections that are open. */
 export interface IdleConnections {
@@ -13,21 +15,24 @@ export interface IdleConnections {
 const AT_A_TIME = 64;
 const ANSWER_TIMEOUT = 10_000;
 
-/** Opens `count` connections to a port of 127.0.0.1 and waits for `bodyBytes` bytes of body on each. @throws Error on the first that fails */
+/** Opens `count` connections and waits for `bodyBytes` bytes of body on each. @throws Error on the first that fails */
 export async function openIdle(
-  port: number,
+  address: Address,
   count: number,
   request: string,
   bodyBytes: number,
 ): Promise<IdleConnections> {
   const sockets: Socket[] = [];
   const close = (): void => {
-    // Reset, so that no port is left waiting.
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) {
+      // Reset, so that no port is left waiting; Node has no such thing with TLS.
+      if (socket instanceof TLSSocket) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   };
   const opener = async (): Promise<void> => {
     while (sockets.length < count) {
-      const socket = connect({ host: "127.0.0.1", port });
+      const socket = open(address);
       sockets.push(socket);
       await exchange(socket, request, bodyBytes);
     }

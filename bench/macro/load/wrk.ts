@@ -1,11 +1,9 @@
 /** Runs wrk, and reads what it says. */
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { requireProgram } from "../../../test/harness/requires.ts";
-import { track } from "../machine/launch.ts";
+import { type Address, urlOf } from "./address.ts";
+import { outputOf } from "./program.ts";
 import { luaScript, MARK } from "./script.ts";
 
 /** Requests in a file, as {@link writeRequests} has written them. */
@@ -15,14 +13,13 @@ export interface RequestFile {
 }
 
 /** One run of wrk. */
-export interface WrkRun {
-  readonly port: number;
+export interface WrkRun extends Address {
   readonly connections: number;
   readonly seconds: number;
   readonly requests: RequestFile;
   /** Mean pause before each request on a connection, in milliseconds; 0 for none. */
   readonly pause: number;
-  /** Folder for the script. */
+  /** Folder for its files. */
   readonly folder: string;
 }
 
@@ -83,36 +80,18 @@ export function parseWrk(output: string): WrkResult {
   };
 }
 
-/** Runs wrk with one thread. It is killed if it has not ended a minute after its time. */
+/** Runs wrk with one thread. */
 export async function runWrk(run: WrkRun): Promise<WrkResult> {
   const script = join(run.folder, "load.lua");
   const { file, count } = run.requests;
   writeFileSync(script, luaScript({ requestFile: file, requestCount: count, pause: run.pause }));
-  const child = spawn(
-    requireProgram("wrk"),
-    [
-      "-t",
-      "1",
-      "-c",
-      String(run.connections),
-      "-d",
-      `${run.seconds}s`,
-      "--timeout",
-      `${ANSWER_TIMEOUT}s`,
-      "-s",
-      script,
-      `http://127.0.0.1:${run.port}/`,
-    ],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: (run.seconds + 60) * 1000,
-      killSignal: "SIGKILL",
-    },
-  );
-  track(child);
-  let output = "";
-  child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString("latin1")));
-  child.stderr.on("data", (bytes: Buffer) => (output += bytes.toString("latin1")));
-  await once(child, "close");
-  return parseWrk(output);
+  const args = [
+    ["-t", "1"],
+    ["-c", String(run.connections)],
+    ["-d", `${run.seconds}s`],
+    ["--timeout", `${ANSWER_TIMEOUT}s`],
+    ["-s", script],
+    [urlOf(run, "/")],
+  ].flat();
+  return parseWrk(await outputOf("wrk", args, run.seconds, run.folder));
 }

@@ -3,19 +3,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Address, open } from "../load/address.ts";
 import { processTree } from "../measure/process.ts";
 
 /** A program to run. */
-export interface Launch {
+export interface Launch extends Address {
   readonly program: string;
   readonly args: readonly string[];
   /** Beside the variables of this process, from which what npm and Node add is left out. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Where it will answer on 127.0.0.1. */
-  readonly port: number;
   /** File for standard error; shown when the program does not come up. */
   readonly messages: string;
   /** File for standard output; without it, it goes where {@link Launch.messages} goes. */
@@ -23,8 +22,7 @@ export interface Launch {
 }
 
 /** A program that answers. */
-export interface Running {
-  readonly port: number;
+export interface Running extends Address {
   readonly pid: number;
   /** The folder of its files. */
   readonly folder: string;
@@ -100,7 +98,7 @@ export async function launch(what: Launch): Promise<Running> {
   closeSync(messages);
   if (output !== messages) closeSync(output);
 
-  while (!(await answers(what.port))) {
+  while (!(await answers(what))) {
     const isLate = performance.now() - begin > START_TIMEOUT;
     const isGone = failure !== undefined || child.exitCode !== null || child.signalCode !== null;
     if (isLate || isGone) {
@@ -113,6 +111,7 @@ export async function launch(what: Launch): Promise<Running> {
   const startedIn = performance.now() - begin;
   return {
     port: what.port,
+    ca: what.ca,
     pid: child.pid ?? 0,
     folder: what.cwd,
     startedIn,
@@ -130,8 +129,8 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Whether a whole answer with status 200 comes back. */
-async function answers(port: number): Promise<boolean> {
-  const socket = connect({ host: "127.0.0.1", port });
+async function answers(address: Address): Promise<boolean> {
+  const socket = open(address);
   socket.setTimeout(2000, () => socket.destroy());
   let text = "";
   socket.on("connect", () => socket.write(PROBE));

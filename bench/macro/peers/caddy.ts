@@ -8,6 +8,8 @@ import { absentProgram, type Peer, printedVersion, type StartOptions } from "./p
 
 function configuration(options: StartOptions, port: number): string {
   const { folder } = options;
+  const certificates = options.tls?.certificates ?? [];
+  const scheme = options.tls === undefined ? "http" : "https";
   return `
 {
   admin off
@@ -18,8 +20,9 @@ function configuration(options: StartOptions, port: number): string {
     }
   }
 }
-http://:${port} {
+${scheme}://:${port} {
   bind 127.0.0.1
+${certificates.map(({ chain, key }) => `  tls ${chain} ${key}`).join("\n")}
   ${options.accessLog ? `log {\n    output file ${folder}/access.log\n    format json\n  }` : ""}
   reverse_proxy 127.0.0.1:${options.backendPort} {
     transport http {
@@ -54,6 +57,7 @@ export const caddy: Peer = {
       },
       cwd: folder,
       port,
+      ca: options.tls?.ca,
       messages: join(folder, "messages.txt"),
     });
   },

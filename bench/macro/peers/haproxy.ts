@@ -38,6 +38,13 @@ interface Flavour {
   readonly extra: string;
 }
 
+/** Each certificate by its file. HAProxy finds the key beside it. */
+function encryption({ tls }: StartOptions): string {
+  if (tls === undefined) return "";
+  const files = tls.certificates.map(({ chain }) => ` crt ${chain}`);
+  return ` ssl${files.join("")}`;
+}
+
 function configuration(
   options: StartOptions,
   port: number,
@@ -56,7 +63,7 @@ defaults
   timeout server 600s
   timeout http-keep-alive 600s
 frontend front
-  bind 127.0.0.1:${port} backlog 4096${logging(options)}
+  bind 127.0.0.1:${port} backlog 4096${encryption(options)}${logging(options)}
   default_backend back
 backend back
   http-reuse always
@@ -79,6 +86,7 @@ function haproxy(name: string, flavour: Flavour): Peer {
         args: ["-db", "-f", file],
         cwd: options.folder,
         port,
+        ca: options.tls?.ca,
         messages: join(options.folder, "messages.txt"),
         output: join(options.folder, "access.log"),
       });

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { requireProgram } from "../../../test/harness/requires.ts";
+import type { CertificateFiles } from "../machine/certificates.ts";
 import { freePort, launch } from "../machine/launch.ts";
 import { absentProgram, type Peer, printedVersion, type StartOptions } from "./peer.ts";
 
@@ -16,13 +17,26 @@ const logFormat = `
     '"seconds":$request_time,"backend":"$upstream_addr","backend_seconds":"$upstream_response_time",'
     '"referer":"$http_referer","agent":"$http_user_agent"}';`;
 
+function certificate({ chain, key }: CertificateFiles): string {
+  return `ssl_certificate ${chain}; ssl_certificate_key ${key};`;
+}
+
 function configuration(options: StartOptions, port: number, extra: string): string {
   const { folder } = options;
   const log = options.accessLog ? `access_log ${folder}/access.log json;` : "access_log off;";
+  const [first, ...others] = options.tls?.certificates ?? [];
+  const secure = first === undefined ? "" : " ssl";
   const pass = `proxy_pass http://backend;`;
   const locations = Array.from(
     { length: options.routes },
     (_, index) => `    location /service-${index}/ { ${pass} }`,
+  );
+  const sites = others.map(
+    (each) => `  server {
+    listen 127.0.0.1:${port} ssl; server_name ${each.name};
+    ${certificate(each)}
+    location / { ${pass} }
+  }`,
   );
   return `
 daemon off; worker_processes ${options.workers}; pid ${folder}/pid; error_log stderr error;
@@ -36,16 +50,19 @@ http {
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   proxy_http_version 1.1; proxy_set_header Connection "";
+  ssl_protocols TLSv1.2 TLSv1.3; server_names_hash_max_size 8192;
   ${extra}
   upstream backend {
     server 127.0.0.1:${options.backendPort};
     keepalive 600; keepalive_requests 1000000000; keepalive_timeout 600s;
   }
   server {
-    listen 127.0.0.1:${port} backlog=4096${options.workers > 1 ? " reuseport" : ""};
+    listen 127.0.0.1:${port} default_server${secure} backlog=4096${options.workers > 1 ? " reuseport" : ""};
+    ${first === undefined ? "" : certificate(first)}
 ${locations.join("\n")}
     location / { ${pass} }
   }
+${sites.join("\n")}
 }
 `;
 }
@@ -65,6 +82,7 @@ function nginx(name: string, extra: string): Peer {
         args: ["-p", options.folder, "-c", file],
         cwd: options.folder,
         port,
+        ca: options.tls?.ca,
         messages: join(options.folder, "messages.txt"),
       });
     },

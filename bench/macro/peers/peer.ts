@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram } from "../../../test/harness/requires.ts";
+import type { TlsFiles } from "../machine/certificates.ts";
 import type { Running } from "../machine/launch.ts";
 
 /** How a peer is started. */
@@ -15,6 +16,8 @@ export interface StartOptions {
   readonly accessLog: boolean;
   /** Routes `/service-0/` to `/service-(n-1)/` in front of the one for everything else. */
   readonly routes: number;
+  /** What TLS is spoken with to clients; undefined: none is. */
+  readonly tls: TlsFiles | undefined;
   /** An empty folder for its files. */
   readonly folder: string;
 }

@@ -16,7 +16,12 @@ function configuration(options: StartOptions, port: number, transport: string): 
     { length: options.routes },
     (_, index) => `  - { match: /service-${index}/*, to: backend }\n`,
   );
-  return `listen: 127.0.0.1:${port}
+  const certificates = (options.tls?.certificates ?? []).map(
+    ({ chain, key }) => `        - { cert: ${chain}, key: ${key} }\n`,
+  );
+  const tls = `\n    tls:\n      certificates:\n${certificates.join("")}`;
+  return `listen:
+  - address: 127.0.0.1:${port}${options.tls === undefined ? "" : tls}
 upstreams:
   backend: 127.0.0.1:${options.backendPort}
 routes:
@@ -34,7 +39,8 @@ function accepts(root: string, transport: TransportName): boolean {
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-check-"));
   try {
     const file = join(folder, "sluice.yaml");
-    const options = { backendPort: 1, workers: 1, accessLog: false, routes: 0, folder };
+    const defaults = { backendPort: 1, workers: 1, accessLog: false, routes: 0 };
+    const options = { ...defaults, tls: undefined, folder };
     writeFileSync(file, configuration(options, 1, `transport: ${transport}`));
     const args = [join(root, "bin/sluice"), "check", "-c", file];
     const { status } = spawnSync(process.execPath, args, { env: plainEnvironment() });
@@ -81,6 +87,7 @@ export function sluice(transport: TransportName, root: () => string): Peer {
         args: [join(root(), "bin/sluice"), "run", "-c", file],
         cwd: options.folder,
         port,
+        ca: options.tls?.ca,
         messages: join(options.folder, "messages.txt"),
         output: join(options.folder, "access.log"),
       });

@@ -4,6 +4,7 @@ import { idle } from "./idle.ts";
 import { loadScenario } from "./load.ts";
 import { ours, type Scenario, type Subject, subjects } from "./scenario.ts";
 import { start } from "./start.ts";
+import { tlsScenarios } from "./tls.ts";
 
 const fewest = [...ours, "nginx", "haproxy"];
 const few = [...fewest, "caddy"];
@@ -105,6 +106,7 @@ export const scenarios: readonly Scenario[] = [
     isBulk: true,
     subjects: subjects(bulk),
   }),
+  ...tlsScenarios,
   idle,
   start,
 ];

@@ -5,7 +5,8 @@ import type { RequestName, RequestSet } from "../load/library.ts";
 import { openIdle } from "../load/idle.ts";
 import { runWrk, type WrkResult } from "../load/wrk.ts";
 import type { Running } from "../machine/launch.ts";
-import { type CpuTime, cpuBetween, cpuTime, machineTime, memory } from "../measure/process.ts";
+import { memory } from "../measure/process.ts";
+import { type Spent, spentDuring } from "../measure/spent.ts";
 import type { Metric, Values } from "../report/metrics.ts";
 import { countLines } from "../measure/lines.ts";
 import type { Measured, Scenario, Stage, Subject } from "./scenario.ts";
@@ -75,6 +76,7 @@ async function measure(stage: Stage, options: LoadOptions): Promise<Measured> {
   const run = (seconds: number, connections: number, rate: number): Promise<WrkResult> =>
     runWrk({
       port: running.port,
+      ca: running.ca,
       connections,
       seconds,
       requests: set,
@@ -85,11 +87,9 @@ async function measure(stage: Stage, options: LoadOptions): Promise<Measured> {
   const many = options.isBulk === true ? connections : Math.max(WARM_CONNECTIONS, connections);
   if (stage.warmUp > 0) await run(stage.warmUp, many, 0);
 
-  const machineBefore = machineTime();
-  const before = cpuTime(running.pid);
-  const result = await run(stage.seconds, connections, rate);
-  const cpu = cpuBetween(before, cpuTime(running.pid));
-  const machine = machineTime() - machineBefore;
+  const { result, spent } = await spentDuring(running.pid, () =>
+    run(stage.seconds, connections, rate),
+  );
 
   const achieved = (result.requests * 1e6) / result.microseconds;
   const problems = [...result.problems];
@@ -102,34 +102,25 @@ async function measure(stage: Stage, options: LoadOptions): Promise<Measured> {
       problems.push(`the access log has ${lines} lines for ${result.requests} requests`);
     }
   }
-  const values = valuesOf(result, cpu, machine, set, running);
+  const values = valuesOf(result, spent, set, running);
   await verify(running, set);
   return { values, problems };
 }
 
 /** One exchange by hand, before and after: the status has to be 200 and the answer whole. */
-async function verify({ port }: Running, set: RequestSet): Promise<void> {
-  const connections = await openIdle(port, 1, set.first, set.answerBytes);
+async function verify(running: Running, set: RequestSet): Promise<void> {
+  const connections = await openIdle(running, 1, set.first, set.answerBytes);
   connections.close();
 }
 
-function valuesOf(
-  result: WrkResult,
-  cpu: CpuTime,
-  machine: number,
-  set: RequestSet,
-  { pid }: Running,
-): Values {
+function valuesOf(result: WrkResult, spent: Spent, set: RequestSet, { pid }: Running): Values {
   const { requests, microseconds } = result;
   const { rss, pss } = memory(pid);
-  const accounted = cpu.user + cpu.system;
-  const userShare = accounted === 0 ? 0 : cpu.user / accounted;
-  const user = cpu.total * userShare;
-  const system = cpu.total - user;
+  const { total, user, system, machine } = spent;
   // Downloads are counted as they arrive, uploads when they are complete.
   const gib = (set.bodyBytes > 0 ? requests * set.bodyBytes : result.bytes) / GIB;
   return {
-    cpu: cpu.total / requests,
+    cpu: total / requests,
     user: user / requests,
     system: system / requests,
     machine: machine / requests,
@@ -139,7 +130,7 @@ function valuesOf(
     p999: result.p999 / 1000,
     rss: rss / 1e6,
     pss: pss / 1e6,
-    cpuPerGiB: cpu.total / 1e6 / gib,
+    cpuPerGiB: total / 1e6 / gib,
     userPerGiB: user / 1e6 / gib,
     systemPerGiB: system / 1e6 / gib,
     machinePerGiB: machine / 1e6 / gib,

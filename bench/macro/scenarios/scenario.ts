@@ -6,7 +6,10 @@ import type { StartOptions } from "../peers/peer.ts";
 import type { Metric, Values } from "../report/metrics.ts";
 
 /** Options of a start that scenarios decide. */
-export type Variant = Partial<Pick<StartOptions, "workers" | "accessLog" | "routes">>;
+export type Variant = Partial<Pick<StartOptions, "workers" | "accessLog" | "routes">> & {
+  /** TLS with so many certificates; without it none is spoken. */
+  readonly certificates?: number;
+};
 
 /** A peer as a scenario starts it. */
 export interface Subject {
