@@ -242,8 +242,9 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
     if (!this.closed) this.#flushEnd();
     // No entry is made in a flush that has closed the descriptor: another thread may get its number at once.
     if (this.closed) return;
-    this.#flushReceive();
+    // The kernel does these in order: what was just received is sent while it is still near, before more takes its place.
     this.#flushSend();
+    this.#flushReceive();
     this.#flushWatch();
   }
 
