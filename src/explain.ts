@@ -223,7 +223,9 @@ function linkForExplaining({ snapshot, filters }: ExplainInput): LinkedSnapshot 
     inline: () => ({}),
     endpointState: (slot) => ({ slot, addresses: [] }),
     listenerTls: new Map(),
-    clientContext: () => ({ release: () => undefined }),
+    upstreamContext: () => ({
+      current: () => ({ released: false, release: () => undefined }),
+    }),
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(0),
   });

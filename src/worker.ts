@@ -161,7 +161,7 @@ async function prepare(id: number, payload: WorkerPayload): Promise<void> {
       inline: (place) => filterAt(module, place),
       endpointState: stateOf,
       listenerTls: tls.prepare(snapshot, certificates),
-      clientContext: (data) => tls.clientContext(data),
+      upstreamContext: (data) => tls.upstreamContext(data),
       load,
       random,
     });

@@ -9,6 +9,7 @@
 import type { Slice } from "#core/bytes/slice.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
+import type { ClientCertificatesData } from "#model/tls.ts";
 import type { Connection } from "#transport/contract.ts";
 import type { Security } from "#transport/tls.ts";
 import type { Plan } from "./plan.ts";
@@ -20,6 +21,8 @@ export interface ClientTls {
   /** Lower case; null: it has sent none. */
   readonly serverName: string | null;
   readonly security: Security;
+  /** What it was asked for; null: nothing. */
+  readonly clientCertificates: ClientCertificatesData | null;
   /** Its certificate, verified, as the value of `Client-Cert`; "" if it was not asked for one or has shown none. */
   readonly certificate: string;
   /** Answers may carry `Strict-Transport-Security`. */

@@ -6,7 +6,7 @@ import type { Severity } from "#core/errors.ts";
 import type { EjectionData } from "#model/snapshot.ts";
 import type { ExchangeSink } from "#model/record.ts";
 import type { Transport } from "#transport/contract.ts";
-import type { LinkedSnapshot } from "./linked.ts";
+import type { LinkedListener, LinkedSnapshot } from "./linked.ts";
 
 /** State of endpoints that all workers share, by slot, as the data plane uses it. */
 export interface EndpointCounters {
@@ -72,6 +72,8 @@ export interface DataPlaneContext {
   readonly resolveSoon: (slot: number) => void;
   /** The current snapshot; exchanges keep the one that they began with. */
   snapshot: LinkedSnapshot;
+  /** Listeners that the last change of the configuration took away: what is in their queues is still to be served. */
+  left: ReadonlyMap<string, LinkedListener>;
   /** No further request is taken on a connection: the worker is being stopped. */
   draining: boolean;
 }

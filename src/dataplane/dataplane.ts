@@ -10,7 +10,7 @@ import { requestIds } from "./request-ids.ts";
 import { readOncePerTurn } from "./turn-clock.ts";
 
 /** What the composition root provides. */
-export type DataPlaneParts = Omit<DataPlaneContext, "snapshot" | "draining">;
+export type DataPlaneParts = Omit<DataPlaneContext, "snapshot" | "left" | "draining">;
 
 /** How long tunnels get to close in an orderly way when a drain is over, milliseconds. */
 const CLOSING_GRACE = 1000;
@@ -33,13 +33,15 @@ export class DataPlane implements TimerOwner {
   apply(snapshot: LinkedSnapshot): void {
     if (this.#context === null) {
       const clock = readOncePerTurn(this.#parts.clock, this.#parts.transport.timers);
-      this.#context = { ...this.#parts, clock, snapshot, draining: false };
+      this.#context = { ...this.#parts, clock, snapshot, left: new Map(), draining: false };
       this.#lifecycle = new Lifecycle(
         this.#context,
         this.#pools,
         requestIds(this.#parts.clock, this.#parts.random),
       );
     } else {
+      const { listeners } = this.#context.snapshot;
+      this.#context.left = new Map([...listeners].filter(([id]) => !snapshot.listeners.has(id)));
       this.#context.snapshot = snapshot;
     }
     this.#pools.prune(snapshot);

@@ -34,6 +34,7 @@ import {
   dropClientClaims,
   isLoop,
   prepareRequestFields,
+  reportedProto,
   reportedRequestId,
 } from "./forward/request-fields.ts";
 import { backoff, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.ts";
@@ -144,11 +145,13 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     // :: 3 route
     route(snapshot, request, exchange.clientIp, plan);
     if (plan.fault !== null) return this.#fail(exchange, failure(plan.fault));
+    // What a trusted proxy took by https is where the redirect would lead.
+    const isSecure = trusted && reportedProto(request.headers) === "https";
+    const redirect = isSecure ? null : this.#pages.redirect(exchange);
+    if (redirect !== null) return this.#reply(exchange, redirect);
     if (isMisdirected(client, snapshot, plan.hostname)) {
       return this.#fail(exchange, failure("misdirected", plan.hostname));
     }
-    const redirect = this.#pages.redirect(exchange);
-    if (redirect !== null) return this.#reply(exchange, redirect);
     const matched = plan.route!;
     if (request.upgrade !== "" && !matched.upgrades.has(request.upgrade)) request.upgrade = "";
     if (!isValidUpgrade(request)) return this.#fail(exchange, failure("upgrade_invalid"));

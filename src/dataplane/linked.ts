@@ -12,6 +12,7 @@ import type {
   SnapshotData,
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
+import type { ClientCertificatesData } from "#model/tls.ts";
 import type { SocketAddress } from "#transport/contract.ts";
 import type { BackendName, ClientContext, ServerContext } from "#transport/tls.ts";
 import type { Filter } from "#sdk/filter.ts";
@@ -26,11 +27,8 @@ export interface LinkedSnapshot {
   readonly router: Router;
   /** By id. */
   readonly listeners: ReadonlyMap<string, LinkedListener>;
-  /**
-   * Does some listener demand a certificate of clients that ask for this host? Then it is served to no client without one,
-   * on whichever listener. Null: none does.
-   */
-  readonly demandsCertificate: ((host: string) => boolean) | null;
+  /** TLS of the listeners that demand certificates of clients, for some hosts or for all. */
+  readonly demanding: readonly ListenerTls[];
 }
 
 /** An address that accepts connections, as the data plane sees it. */
@@ -51,8 +49,10 @@ export interface ListenerTls {
   choose(serverName: string | null): TlsChoice;
   /** The policy that requests for a host need here; null: its connections are not opened. */
   policyFor(host: string): string | null;
-  /** Nobody gets to this host here without a certificate. */
-  demandsCertificate(host: string): boolean;
+  /** What nobody gets to this host here without; null: without a certificate one does. */
+  demands(host: string): ClientCertificatesData | null;
+  /** The host has rules of its own here, or a certificate. */
+  knows(host: string): boolean;
 }
 
 /** What becomes of a connection whose first bytes are TLS. */
@@ -62,7 +62,8 @@ export type TlsChoice =
       readonly context: ServerContext;
       /** Id of the policy. */
       readonly policy: string;
-      readonly asksForCertificate: boolean;
+      /** What clients are asked for; null: nothing. */
+      readonly clientCertificates: ClientCertificatesData | null;
       /** Answers may carry `Strict-Transport-Security`. */
       readonly hsts: boolean;
     }
@@ -152,9 +153,18 @@ export interface LinkedEndpoint {
   readonly state: EndpointState;
 }
 
+/** Contexts for connections to the endpoints of an upstream. */
+export interface UpstreamContext {
+  /**
+   * The one for a connection that is made now. Exchanges outlive the snapshot that they began on, and with it its
+   * contexts: whoever connects late gets another of the same kind.
+   */
+  current(): ClientContext;
+}
+
 /** How an endpoint is connected to by TLS. */
 export interface EndpointTls {
-  readonly context: ClientContext;
+  readonly context: UpstreamContext;
   readonly name: BackendName;
 }
 

@@ -34,7 +34,9 @@ function environment(inline: Filter | null = null): LinkEnvironment {
       return state;
     },
     listenerTls: new Map(),
-    clientContext: () => ({ release: () => undefined }),
+    upstreamContext: () => ({
+      current: () => ({ released: false, release: () => undefined }),
+    }),
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(1),
   };

@@ -14,6 +14,7 @@ import type {
   LinkedSnapshot,
   LinkedUpstream,
   ListenerTls,
+  UpstreamContext,
 } from "#dataplane/linked.ts";
 import { IndexedRouter } from "#dataplane/route/router.ts";
 import type {
@@ -26,7 +27,7 @@ import type {
 } from "#model/snapshot.ts";
 import type { UpstreamTlsData } from "#model/tls.ts";
 import type { Filter, FilterKind } from "#sdk/filter.ts";
-import type { BackendName, ClientContext } from "#transport/tls.ts";
+import type { BackendName } from "#transport/tls.ts";
 import { linkFilters } from "./filters.ts";
 
 /** What linking needs of the worker around it. */
@@ -39,8 +40,8 @@ export interface LinkEnvironment {
   endpointState(slot: number): EndpointState;
   /** TLS of the listeners, by id. */
   readonly listenerTls: ReadonlyMap<string, ListenerTls>;
-  /** The context for connections to an upstream. @throws Error if it cannot be made */
-  clientContext(data: UpstreamTlsData): ClientContext;
+  /** Contexts for connections to an upstream. @throws Error if they cannot be made */
+  upstreamContext(data: UpstreamTlsData): UpstreamContext;
   readonly load: EndpointLoad;
   readonly random: Random;
 }
@@ -87,21 +88,21 @@ export function link(data: SnapshotData, environment: LinkEnvironment): LinkedSn
         { tls: environment.listenerTls.get(id) ?? null, redirectPort },
       ]),
     ),
-    demandsCertificate: demandsCertificate(data, environment.listenerTls),
+    demanding: demanding(data, environment.listenerTls),
   };
 }
 
-function demandsCertificate(
+function demanding(
   data: SnapshotData,
   listenerTls: LinkEnvironment["listenerTls"],
-): LinkedSnapshot["demandsCertificate"] {
-  const demanding = data.listeners.flatMap(({ id, tls }) =>
-    tls?.policies.some(({ clientCertificates }) => clientCertificates?.mode === "require") === true
-      ? [listenerTls.get(id)!]
-      : [],
-  );
-  if (demanding.length === 0) return null;
-  return (host) => demanding.some((tls) => tls.demandsCertificate(host));
+): readonly ListenerTls[] {
+  return data.listeners.flatMap(({ id, tls }) => {
+    const linked = listenerTls.get(id);
+    const demands = tls?.policies.some(
+      ({ clientCertificates }) => clientCertificates?.mode === "require",
+    );
+    return demands === true && linked !== undefined ? [linked] : [];
+  });
 }
 
 function linkUpstream(data: UpstreamData, environment: LinkEnvironment): LinkedUpstream {
@@ -131,7 +132,7 @@ function linkEndpoint(
     tls:
       tls === null || !data.secure
         ? null
-        : { context: environment.clientContext(tls), name: backendName(data.address, tls) },
+        : { context: environment.upstreamContext(tls), name: backendName(data.address, tls) },
     state: environment.endpointState(data.slot),
   };
 }

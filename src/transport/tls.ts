@@ -80,6 +80,8 @@ export interface ServerContext {
 
 /** Built from {@link ClientTlsOptions}. Remembers a bounded number of sessions, so that backends need not start anew. */
 export interface ClientContext {
+  /** `release` was called: no connection can be made with it. */
+  readonly released: boolean;
   release(): void;
 }
 

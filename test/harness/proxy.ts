@@ -50,6 +50,10 @@ export interface ProxyOptions {
   readonly certificates?: CertificateUpdate;
   readonly ticketSecrets?: TicketSecrets;
   readonly redirectPort?: number;
+  /** TLS of a second listener, which nobody can connect to but whose rules hold. */
+  readonly otherTls?: ListenerTlsData;
+  /** The listener has left the configuration. */
+  readonly gone?: boolean;
   /** The backends speak TLS. */
   readonly upstreamTls?: UpstreamTlsData;
   readonly forwarded?: boolean;
@@ -144,7 +148,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         inline: changed.inline ?? (() => null),
         endpointState: stateOf,
         listenerTls: tls.prepare(data, certificates),
-        clientContext: (one) => tls.clientContext(one),
+        upstreamContext: (one) => tls.upstreamContext(one),
         load: {
           inFlight: (slot) => endpoints.inFlight(slot),
           available: (slot) => endpoints.available(slot, Date.now()),
@@ -225,8 +229,16 @@ function copyOf(record: ExchangeRecord): ExchangeRecord {
   };
 }
 
-/** Id of the only listener. */
+/** Id of the listener that clients come to. */
 const LISTENER = "test";
+
+function listener(
+  id: string,
+  tls: ListenerTlsData | null,
+  redirectPort: number | null,
+): SnapshotData["listeners"][number] {
+  return { id, address: { kind: "tcp", host: "127.0.0.1", port: 0 }, tls, redirectPort };
+}
 
 function snapshotOf(options: ProxyOptions): SnapshotData {
   const backends = options.backends ?? [];
@@ -234,12 +246,10 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
     generation: 1,
     hash: "test",
     listeners: [
-      {
-        id: LISTENER,
-        address: { kind: "tcp", host: "127.0.0.1", port: 0 },
-        tls: options.tls ?? null,
-        redirectPort: options.redirectPort ?? null,
-      },
+      ...(options.gone === true
+        ? []
+        : [listener(LISTENER, options.tls ?? null, options.redirectPort ?? null)]),
+      ...(options.otherTls === undefined ? [] : [listener("other", options.otherTls, null)]),
     ],
     certificates: [],
     upstreams: [

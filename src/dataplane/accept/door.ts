@@ -79,8 +79,8 @@ export class Door implements ConnectionHandler, GreetingUser {
   }
 
   #onConnection(connection: Connection, listener: string): void {
-    const { worker, snapshot } = this.#context;
-    const tls = snapshot.listeners.get(listener)?.tls ?? null;
+    const { worker, snapshot, left } = this.#context;
+    const tls = (snapshot.listeners.get(listener) ?? left.get(listener))?.tls ?? null;
     if (!worker.tryReserveConnection(snapshot.data.limits.connections)) {
       // Who expects TLS could not read it.
       if (tls === null) this.#turnAway(connection);

@@ -8,6 +8,7 @@
  */
 
 import { type Slice, sliceOf } from "#core/bytes/slice.ts";
+import { ByteWriter } from "#core/bytes/writer.ts";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import { ALERT, type AlertDescription, writeAlert } from "#protocol/tls-hello/alert.ts";
 import { ClientHelloReader } from "#protocol/tls-hello/client-hello-reader.ts";
@@ -51,6 +52,12 @@ export type GreetingEnd =
   | "name_changed"
   | HelloFaultKind;
 
+/** What is known of a connection that is opened. */
+type Opening = Extract<TlsChoice, { kind: "open" }>;
+
+/** What is taken at first for a hello that comes in pieces, in bytes; most fit. */
+const GATHERED = 2048;
+
 type Phase = "hello" | "waiting" | "handshake" | "over";
 
 /** See the head of this file. Made with a place among the handshakes, which it gives back. */
@@ -63,9 +70,12 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
   readonly #timer: Timer = new Timer(this, 0);
   readonly #reader: ClientHelloReader = new ClientHelloReader();
   #connection: Connection;
-  #received: Slice[] = [];
+  /** What has arrived, while it came in one piece. */
+  #received: Slice | null = null;
+  /** What has arrived in several: pieces may be as short as a byte, and each would hold much more memory. */
+  #gathered: ByteWriter | null = null;
   #phase: Phase = "hello";
-  #choice: Extract<TlsChoice, { kind: "open" }> | null = null;
+  #choice: Opening | null = null;
   #end: GreetingEnd = "closed";
   #detail = "";
 
@@ -95,57 +105,81 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
 
   onData(_connection: Connection, slice: Slice): void {
     if (this.#phase === "over") return;
-    this.#received.push(slice.part(0, slice.length));
+    this.#keep(slice);
     if (this.#phase !== "hello") return;
     const progress = this.#reader.feed(slice.bytes, slice.offset, slice.offset + slice.length);
     if (progress === "fault") this.#onFault();
     else if (progress === "done") this.#onHello();
   }
 
+  #keep(slice: Slice): void {
+    if (this.#received === null && this.#gathered === null) {
+      this.#received = slice.part(0, slice.length);
+      return;
+    }
+    if (this.#gathered === null) {
+      this.#gathered = new ByteWriter(GATHERED);
+      const first = this.#received!;
+      this.#gathered.copy(first.bytes, first.offset, first.offset + first.length);
+      first.release();
+      this.#received = null;
+    }
+    this.#gathered.copy(slice.bytes, slice.offset, slice.offset + slice.length);
+  }
+
   #onFault(): void {
     const { kind, alert, detail } = this.#reader.fault!;
-    if (alert === null) this.#refuse(this.#user.plainHttpAnswer(this.#firstBytes()), kind, "");
+    if (alert === null) this.#refuse(this.#user.plainHttpAnswer(this.#view()), kind, "");
     else this.#refuse(alertOf(alert), kind, detail);
   }
 
   #onHello(): void {
-    const { serverName } = this.#reader;
-    const choice = this.#tls.choose(serverName);
-    switch (choice.kind) {
-      case "refuse": {
-        const isUnknown = choice.alert === ALERT.unrecognizedName;
-        const end = isUnknown ? "unknown_name" : "no_context";
-        return this.#refuse(alertOf(choice.alert), end, serverName ?? "");
-      }
-      case "pass": {
-        const received = this.#takeReceived();
-        this.#finish();
-        return this.#user.onPassThrough(this, this.#connection, received, choice.upstream);
-      }
-      case "open":
-        this.#choice = choice;
-        this.#phase = "waiting";
-        if (this.#handshakes.mayBegin(this)) this.#begin();
-        else this.#connection.pause();
-    }
+    const choice = this.#choose();
+    if (choice.kind !== "open") return this.#conclude(choice);
+    if (this.#handshakes.mayBegin(this)) return this.#begin(choice);
+    this.#phase = "waiting";
+    this.#connection.pause();
   }
 
   onTurn(): void {
     this.#connection.resume();
-    this.#begin();
+    // Certificates and rules may have changed while it waited, and contexts are gone with them.
+    const choice = this.#choose();
+    if (choice.kind === "open") this.#begin(choice);
+    else this.#conclude(choice);
   }
 
-  #begin(): void {
+  /** By the configuration that there is now: clients may take seconds for their first word. */
+  #choose(): TlsChoice {
+    const { listeners, upstreams } = this.#context.snapshot;
+    const tls = listeners.get(this.listener)?.tls ?? this.#tls;
+    const choice = tls.choose(this.#reader.serverName);
+    const isGone = choice.kind === "pass" && !upstreams.has(choice.upstream);
+    return isGone ? { kind: "refuse", alert: ALERT.unrecognizedName } : choice;
+  }
+
+  #conclude(choice: Exclude<TlsChoice, Opening>): void {
+    if (choice.kind === "pass") {
+      const received = this.#takeReceived();
+      this.#finish();
+      return this.#user.onPassThrough(this, this.#connection, received, choice.upstream);
+    }
+    const isUnknown = choice.alert === ALERT.unrecognizedName;
+    const end = isUnknown ? "unknown_name" : "no_context";
+    this.#refuse(alertOf(choice.alert), end, this.#reader.serverName ?? "");
+  }
+
+  #begin(choice: Opening): void {
+    this.#choice = choice;
     this.#phase = "handshake";
     const { tls } = this.#context.transport;
-    const { context } = this.#choice!;
-    this.#connection = tls!.accept(this.#connection, context, this.#takeReceived(), this);
+    this.#connection = tls!.accept(this.#connection, choice.context, this.#takeReceived(), this);
   }
 
   /** The handshake is over. */
   onConnect(connection: Connection): void {
     const security = connection.security!;
-    const { policy, asksForCertificate, hsts } = this.#choice!;
+    const { policy, clientCertificates, hsts } = this.#choice!;
     this.#finish();
     if (this.#isStrange(security)) {
       this.#end = "name_changed";
@@ -156,7 +190,8 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
       hsts,
       serverName: this.#reader.serverName,
       security,
-      certificate: asksForCertificate ? certificateField(security.peerCertificate) : "",
+      clientCertificates,
+      certificate: clientCertificates === null ? "" : certificateField(security.peerCertificate),
     });
   }
 
@@ -208,14 +243,16 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
   }
 
   #takeReceived(): Slice[] {
-    const received = this.#received;
-    this.#received = [];
-    return received;
+    const received = this.#received ?? (this.#gathered === null ? null : sliceOf(this.#view()));
+    this.#received = null;
+    this.#gathered = null;
+    return received === null ? [] : [received];
   }
 
-  /** As far as they came in one piece: enough for a sentence. */
-  #firstBytes(): Uint8Array {
-    return this.#received[0]!.view();
+  #view(): Uint8Array {
+    if (this.#received !== null) return this.#received.view();
+    const { bytes, start, end } = this.#gathered!;
+    return bytes.subarray(start, end);
   }
 }
 

@@ -95,7 +95,7 @@ export class Dialer implements ConnectionHandler, TimerOwner {
   }
 
   onConnect(connection: Connection): void {
-    if (this.#over) return connection.abort();
+    if (this.#over || !this.#open.includes(connection)) return connection.abort();
     if (this.#tls !== null && this.#handshake === null) return this.#secure(connection, this.#tls);
     this.#finish(connection);
     this.#user.onDialed(connection);
@@ -110,7 +110,7 @@ export class Dialer implements ConnectionHandler, TimerOwner {
     this.#handshake = new Timer(this, HANDSHAKE);
     timers.schedule(this.#handshake, this.#left());
     this.#fault = null;
-    this.#open = [tls!.connect(raw, context, name, this)];
+    this.#open = [tls!.connect(raw, context.current(), name, this)];
   }
 
   onClose(connection: Connection, fault: TransportFailure | null): void {

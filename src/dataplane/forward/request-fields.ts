@@ -108,7 +108,7 @@ const NOTHING_REPORTED: Reported = {
 
 function reportedBy(headers: HeaderList): Reported {
   return {
-    proto: keptProto(headers),
+    proto: reportedProto(headers),
     host: keptSingle(headers, "x-forwarded-host"),
     port: keptPort(headers),
     prefix: headers.get("x-forwarded-prefix") ?? "",
@@ -143,6 +143,8 @@ export function prepareRequestFields(exchange: FieldSubject, trusted: boolean): 
   const certificate = client.tls === null ? "" : client.tls.certificate;
   if (certificate !== "") {
     headers.deleteFolded("client-cert");
+    // The issuers that a trusted peer has written down are those of another certificate.
+    headers.deleteFolded("client-cert-chain");
     headers.appendNamed(CLIENT_CERT, certificate);
   }
   headers.appendNamed(REQUEST_ID, exchange.requestId);
@@ -212,7 +214,8 @@ function keptSingle(headers: HeaderList, name: string): string {
   return /^[A-Za-z0-9._~\-[\]:]{1,255}$/.test(value) ? value : "";
 }
 
-function keptProto(headers: HeaderList): string {
+/** By which scheme a trusted peer says that the client came; "" if it does not say. */
+export function reportedProto(headers: HeaderList): "http" | "https" | "" {
   const value = keptSingle(headers, "x-forwarded-proto").toLowerCase();
   return value === "http" || value === "https" ? value : "";
 }

@@ -35,7 +35,8 @@ export class OwnPages {
 
   /** The redirect to https for what comes to the exchange's listener; null if it is served there. */
   redirect({ client, plan, snapshot }: Exchange): LocalReply | null {
-    const port = snapshot.listeners.get(client.listener)?.redirectPort ?? null;
+    const listener = snapshot.listeners.get(client.listener);
+    const port = (listener ?? this.#context.left.get(client.listener))?.redirectPort ?? null;
     return port === null ? null : httpsRedirect(plan.hostname, plan.target, port, this.#wall());
   }
 

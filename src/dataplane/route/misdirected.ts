@@ -1,10 +1,11 @@
+import type { ClientCertificatesData } from "#model/tls.ts";
 import type { ClientTls } from "../client-stream.ts";
-import type { LinkedSnapshot } from "../linked.ts";
+import type { LinkedSnapshot, ListenerTls } from "../linked.ts";
 
 /** What is known of the connection that a request came on. */
 export interface RequestOrigin {
   readonly listener: string;
-  readonly tls: Pick<ClientTls, "policy" | "certificate"> | null;
+  readonly tls: Pick<ClientTls, "policy" | "clientCertificates" | "certificate"> | null;
 }
 
 /**
@@ -15,14 +16,29 @@ export interface RequestOrigin {
  */
 export function isMisdirected(
   { listener, tls }: RequestOrigin,
-  { listeners, demandsCertificate }: LinkedSnapshot,
+  { listeners, demanding }: LinkedSnapshot,
   host: string,
 ): boolean {
-  if (tls !== null) {
-    const policies = listeners.get(listener)?.tls ?? null;
-    if (policies !== null && policies.policyFor(host) !== tls.policy) return true;
+  const own = tls === null ? null : (listeners.get(listener)?.tls ?? null);
+  if (own !== null && own.policyFor(host) !== tls!.policy) return true;
+  // On whichever listener, and also without TLS: routes belong to no listener.
+  for (const other of demanding) {
+    const demanded = other === own ? null : other.demands(host);
+    if (demanded === null || isElsewhere(host, other, own)) continue;
+    if (tls === null || !hasShown(tls, demanded)) return true;
   }
-  // On whichever listener, and also without TLS.
-  if (demandsCertificate === null || !demandsCertificate(host)) return false;
-  return tls === null || tls.certificate === "";
+  return false;
+}
+
+/** A host that is nothing to a listener but for its demanding a certificate of everybody, and has its place here. */
+function isElsewhere(host: string, other: ListenerTls, own: ListenerTls | null): boolean {
+  return own !== null && own.knows(host) && !other.knows(host);
+}
+
+/** A certificate of other issuers is none. */
+function hasShown(
+  { certificate, clientCertificates }: NonNullable<RequestOrigin["tls"]>,
+  { ca, crl }: ClientCertificatesData,
+): boolean {
+  return certificate !== "" && clientCertificates?.ca === ca && clientCertificates.crl === crl;
 }

@@ -97,7 +97,7 @@ export function snapshot(routes: readonly RouteOptions[]): LinkedSnapshot {
     trustedProxies: new CidrSet([]),
     router: new IndexedRouter(all),
     listeners: new Map(),
-    demandsCertificate: null,
+    demanding: [],
   };
 }
 

@@ -81,17 +81,23 @@ describe("a listener with TLS", () => {
     });
     policies.use([certificate("all", ["admin.test", "a.test", "x.safe.test"])]);
     const admin = policies.choose("admin.test");
-    assert.ok(admin.kind === "open" && admin.policy === "strict" && admin.asksForCertificate);
+    assert.ok(
+      admin.kind === "open" && admin.policy === "strict" && admin.clientCertificates !== null,
+    );
     const plain = policies.choose("a.test");
-    assert.ok(plain.kind === "open" && plain.policy === "all" && !plain.asksForCertificate);
+    assert.ok(plain.kind === "open" && plain.policy === "all" && plain.clientCertificates === null);
     assert.equal(chosen(policies, "db.test"), "to database");
     assert.equal(policies.policyFor("admin.test"), "strict");
     assert.equal(policies.policyFor("x.safe.test"), "strict");
     assert.equal(policies.policyFor("anything.else"), "all");
     assert.equal(policies.policyFor("db.test"), null);
     assert.deepEqual(
-      ["admin.test", "x.safe.test", "a.test"].map((name) => policies.demandsCertificate(name)),
-      [true, true, false],
+      ["admin.test", "x.safe.test", "a.test"].map((name) => policies.demands(name)?.mode),
+      ["require", "require", undefined],
+    );
+    assert.deepEqual(
+      ["admin.test", "y.safe.test", "a.test", "b.test"].map((name) => policies.knows(name)),
+      [true, true, true, false],
     );
   });
 

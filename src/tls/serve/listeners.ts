@@ -5,6 +5,7 @@ import type { ListenerData } from "#model/snapshot.ts";
 import type {
   CertificateData,
   CertificateUpdate,
+  ClientCertificatesData,
   ListenerTlsData,
   TlsPolicyData,
 } from "#model/tls.ts";
@@ -70,7 +71,7 @@ export class ListenerPolicies implements ListenerTls {
         kind: "open",
         context: this.#contexts.server(policy, certificates),
         policy: policy.id,
-        asksForCertificate: policy.clientCertificates !== null,
+        clientCertificates: policy.clientCertificates,
         hsts: hsts && certificates.every(({ isPublic }) => isPublic),
       };
     } catch (error) {
@@ -84,8 +85,13 @@ export class ListenerPolicies implements ListenerTls {
     return this.#policyFor(host).id;
   }
 
-  demandsCertificate(host: string): boolean {
-    return this.#policyFor(host).clientCertificates?.mode === "require";
+  demands(host: string): ClientCertificatesData | null {
+    const { clientCertificates } = this.#policyFor(host);
+    return clientCertificates?.mode === "require" ? clientCertificates : null;
+  }
+
+  knows(host: string): boolean {
+    return this.#policies.get(host) !== undefined || this.#certificates.get(host) !== undefined;
   }
 
   #policyFor(host: string | null): TlsPolicyData {

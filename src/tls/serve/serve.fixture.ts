@@ -82,11 +82,14 @@ export class RememberingTls implements Tls {
     throw new Error("nothing is connected here");
   }
 
-  #make(options: ServerTlsOptions | ClientTlsOptions): ServerContext {
+  #make(options: ServerTlsOptions | ClientTlsOptions): ServerContext & ClientContext {
     const context: RememberedContext = { options, secrets: [], released: false };
     this.made.push(context);
     const made = {
       context,
+      get released(): boolean {
+        return context.released;
+      },
       setTicketSecrets: (secrets: readonly Uint8Array[]): void => {
         context.secrets = secrets;
       },

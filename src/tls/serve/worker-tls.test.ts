@@ -87,7 +87,7 @@ describe("TLS of a worker", () => {
       { ...UPSTREAM, serverName: "other" },
       { ...UPSTREAM, verify: false },
     ];
-    const [a, b, c] = contexts.map((data) => worker.clientContext(data));
+    const [a, b, c] = contexts.map((data) => worker.upstreamContext(data).current());
     assert.equal(a, b);
     assert.notEqual(a, c);
     worker.commit(snapshot([], [UPSTREAM]), []);
@@ -95,6 +95,21 @@ describe("TLS of a worker", () => {
       tls.made.map(({ released }) => released),
       [false, true],
     );
+  });
+
+  it("connects late what began on a snapshot that has gone, with another context of the same kind", () => {
+    const tls = new RememberingTls();
+    const worker = new WorkerTls(tls, never);
+    const upstream = worker.upstreamContext(UPSTREAM);
+    worker.commit(snapshot([], [UPSTREAM]), []);
+    const before = upstream.current();
+    worker.commit(snapshot([], []), []);
+    const late = upstream.current();
+    assert.notEqual(late, before);
+    assert.equal(upstream.current(), late);
+    assert.deepEqual(tls.made[1]!.options, tls.made[0]!.options);
+    worker.commit(snapshot([], []), []);
+    assert.equal(late.released, true);
   });
 
   it("staples a new answer of the issuer by a new context", () => {
@@ -123,6 +138,6 @@ describe("TLS of a worker", () => {
     const worker = new WorkerTls(null, never);
     assert.equal(worker.prepare(snapshot([]), []).size, 0);
     assert.throws(() => worker.prepare(snapshot(["one"]), []), /no TLS/);
-    assert.throws(() => worker.clientContext(UPSTREAM), /no TLS/);
+    assert.throws(() => worker.upstreamContext(UPSTREAM), /no TLS/);
   });
 });

@@ -1,9 +1,9 @@
 /** TLS of one worker: what listeners show and what upstreams are connected with, from one snapshot to the next. */
 
+import type { UpstreamContext } from "#dataplane/linked.ts";
 import type { SnapshotData } from "#model/snapshot.ts";
 import type { CertificateUpdate, UpstreamTlsData } from "#model/tls.ts";
 import type { Tls } from "#transport/contract.ts";
-import type { ClientContext } from "#transport/tls.ts";
 import { ContextCache, identityOf } from "./contexts.ts";
 import { type ListenerPolicies, type OnBrokenContext, linkListeners } from "./listeners.ts";
 
@@ -42,10 +42,17 @@ export class WorkerTls {
     return prepared;
   }
 
-  /** The context for connections to an upstream. @throws Error if there can be none */
-  clientContext(data: UpstreamTlsData): ClientContext {
-    if (this.#contexts === null) throw noTls();
-    return this.#contexts.client(data);
+  /** Contexts for connections to an upstream. @throws Error if there can be none */
+  upstreamContext(data: UpstreamTlsData): UpstreamContext {
+    const contexts = this.#contexts;
+    if (contexts === null) throw noTls();
+    let context = contexts.client(data);
+    return {
+      current: () => {
+        if (context.released) context = contexts.client(data);
+        return context;
+      },
+    };
   }
 
   /** What was prepared is in use from now on; what went before is let go. */

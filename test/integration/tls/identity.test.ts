@@ -215,3 +215,91 @@ scene(
     good.socket.destroy();
   },
 );
+
+scene(
+  "a name that demands a certificate is redirected to https, and served to nobody without TLS",
+  async () => ({
+    otherTls: (await guarded()).tls!,
+    redirectPort: 443,
+    trustedProxies: ["127.0.0.1"],
+    script: answering(response("200 OK", "x")),
+  }),
+  async ({ client, origin }) => {
+    const wire = await client();
+    const status = async (host: string, ...fields: string[]): Promise<number> => {
+      wire.send([`GET / HTTP/1.1`, `Host: ${host}`, ...fields, "", ""].join("\r\n"));
+      return statusOf(await wire.readResponse());
+    };
+    assert.equal(await status(ADMIN), 308);
+    assert.equal(await status(ADMIN, "X-Forwarded-Proto: https"), 421);
+    assert.equal(await status(ADMIN, "X-Forwarded-Proto: https", "Client-Cert: :bWU=:"), 421);
+    assert.equal(origin.accepted, 0);
+    assert.equal(await status(OPEN, "X-Forwarded-Proto: https"), 200);
+  },
+);
+
+scene(
+  "a certificate of other issuers does not open what demands one of its own, on whichever listener",
+  async () => {
+    const all = certificates();
+    const asks = certificatePolicy(all, "request");
+    const theirs = {
+      ...certificatePolicy(all),
+      clientCertificates: { mode: "require", ca: all.root, crl: null } as const,
+    };
+    return {
+      ...(await secured({ policies: [asks] })),
+      otherTls: (await secured({ policies: [PLAIN_POLICY, theirs], policyNames: [[ADMIN, 1]] }))
+        .tls!,
+      script: answering(response("200 OK", "x")),
+    };
+  },
+  async ({ proxy, origin }) => {
+    const all = certificates();
+    const client = await connectSecurely(proxy.port, { servername: ADMIN, ...shows(all) });
+    client.send(ask(ADMIN));
+    assert.equal(statusOf(await client.readResponse()), 421);
+    client.send(ask(OPEN));
+    assert.equal(statusOf(await client.readResponse()), 200);
+    // Where both believe the same issuers, one certificate does for both.
+    const same = (
+      await secured({ policies: [PLAIN_POLICY, certificatePolicy(all)], policyNames: [[ADMIN, 1]] })
+    ).tls!;
+    proxy.apply({
+      ...(await secured({ policies: [certificatePolicy(all, "request")] })),
+      otherTls: same,
+      backends: [origin.port],
+    });
+    client.send(ask(ADMIN));
+    assert.equal(statusOf(await client.readResponse()), 200);
+    client.socket.destroy();
+  },
+);
+
+scene(
+  "a listener that demands certificates of everybody does so for its own names, and for names that nobody has",
+  async () => {
+    const all = certificates();
+    return {
+      ...(await secured()),
+      certificates: [
+        certificateData(all.ecdsa),
+        certificateData(all.wrongName, ["other.test"], { source: "theirs" }),
+      ],
+      otherTls: (await secured({ sources: ["theirs"], policies: [certificatePolicy(all)] })).tls!,
+      script: answering(response("200 OK", "x")),
+    };
+  },
+  async ({ proxy, origin }) => {
+    const client = await connectSecurely(proxy.port);
+    const status = async (host: string): Promise<number> => {
+      client.send(ask(host));
+      return statusOf(await client.readResponse());
+    };
+    assert.equal(await status(OPEN), 200);
+    assert.equal(await status("other.test"), 421);
+    assert.equal(await status("nobody.test"), 421);
+    client.socket.destroy();
+    assert.equal(origin.accepted, 1);
+  },
+);

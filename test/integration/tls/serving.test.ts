@@ -293,6 +293,49 @@ scene(
   },
 );
 
+scene(
+  "what a trusted proxy took by https is not redirected there again; the word of others is not believed",
+  { redirectPort: 443, trustedProxies: ["127.0.0.1"], script: answering(response("200 OK", "x")) },
+  async ({ client, proxy, origin }) => {
+    const wire = await client();
+    const status = async (...fields: string[]): Promise<number> => {
+      wire.send(get("/", ...fields));
+      return statusOf(await wire.readResponse());
+    };
+    assert.equal(await status("X-Forwarded-Proto: https"), 200);
+    assert.equal(await status("X-Forwarded-Proto: http"), 308);
+    assert.equal(await status(), 308);
+    proxy.apply({ redirectPort: 443, backends: [origin.port] });
+    assert.equal(await status("X-Forwarded-Proto: https"), 308);
+  },
+);
+
+scene(
+  "requests that name no place to lead to are told so, and upgrades are redirected like others",
+  { redirectPort: 443 },
+  async ({ client, origin }) => {
+    const wire = await client();
+    wire.send("OPTIONS * HTTP/1.1\r\nHost: app.test\r\n\r\n");
+    const told = await wire.readResponse();
+    assert.equal(statusOf(told), 400);
+    assert.match(told.body.toString(), /only leads to https/);
+    wire.send(
+      get(
+        "/socket",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      ),
+    );
+    const moved = await wire.readResponse();
+    assert.equal(statusOf(moved), 308);
+    assert.equal(valueOf(moved, "location"), "https://app.test/socket");
+    assert.equal(valueOf(moved, "strict-transport-security"), undefined);
+    assert.equal(origin.accepted, 0);
+  },
+);
+
 scene("a client that speaks TLS to a port without it gets an alert", {}, async ({ proxy }) => {
   assert.match(await refusal(proxy.port), /protocol version|ERR_SSL/i);
 });

@@ -22,7 +22,7 @@ export class NodeClientContext implements ClientContext {
   readonly #options: ClientTlsOptions;
   readonly #context: tls.SecureContext;
   readonly #sessions: Map<string, Remembered> = new Map();
-  #released = false;
+  released = false;
 
   constructor(options: ClientTlsOptions) {
     const { certificate, ca } = options;
@@ -39,13 +39,13 @@ export class NodeClientContext implements ClientContext {
   }
 
   release(): void {
-    this.#released = true;
+    this.released = true;
     this.#sessions.clear();
   }
 
   /** One connection's side. @throws Error when the context has been released */
   side(raw: Connection, name: BackendName): Side {
-    if (this.#released) throw new Error("the context has been released");
+    if (this.released) throw new Error("the context has been released");
     return new ClientSide(this.#options, this.#context, this, raw, name);
   }
 
@@ -56,7 +56,7 @@ export class NodeClientContext implements ClientContext {
 
   /** Remembers a session, and forgets the one that was not used for longest when there are too many. */
   remember(key: string, remembered: Remembered): void {
-    if (this.#released) return;
+    if (this.released) return;
     this.#sessions.delete(key);
     this.#sessions.set(key, remembered);
     if (this.#sessions.size > MOST_SESSIONS) {

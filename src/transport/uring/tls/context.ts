@@ -43,7 +43,7 @@ export class UringServerContext implements ServerContext {
 export class UringClientContext implements ClientContext {
   readonly ssl: SslContext;
   readonly sessions: Sessions = new Sessions();
-  #released = false;
+  released = false;
 
   /** @throws Error with one sentence that says which of the options is wrong */
   constructor(options: ClientTlsOptions) {
@@ -60,14 +60,14 @@ export class UringClientContext implements ClientContext {
 
   /** Remembers the session of a connection. @returns whether it has one that can be taken up again */
   remember(name: BackendName, ssl: Ssl): boolean {
-    if (this.#released) return true;
+    if (this.released) return true;
     const session = ssl.session();
     if (session !== null) this.sessions.remember(name, session);
     return session !== null;
   }
 
   release(): void {
-    this.#released = true;
+    this.released = true;
     this.sessions.clear();
     this.ssl.release();
   }
