@@ -61,6 +61,11 @@ export class Certificates {
 
   /** Reads what a snapshot names. @returns why it cannot be used, or null */
   async prepare(next: SnapshotData): Promise<string | null> {
+    if (usesTls(next)) {
+      const { peerProblems } = await import("#tls/peers.ts");
+      const problems = peerProblems(next);
+      if (problems.length > 0) return problems.join("\n");
+    }
     if (next.certificates.length === 0 && this.#store === null) return null;
     const store = await this.#open();
     const prepared = await store.prepare(next.certificates);
@@ -71,6 +76,10 @@ export class Certificates {
       else this.#options.log("warn", "certificate", sentence, { place });
     }
     if (sentences.length > 0) return sentences.join("\n");
+    const { idleRules } = await import("#tls/idle-rules.ts");
+    for (const sentence of idleRules(next.listeners, prepared.certificates)) {
+      this.#options.log("warn", "certificate", sentence, {});
+    }
     this.#pending = { snapshot: next, prepared };
     return null;
   }
@@ -137,4 +146,9 @@ export class Certificates {
     );
     return this.#store;
   }
+}
+
+/** On either side. */
+function usesTls({ listeners, upstreams }: SnapshotData): boolean {
+  return listeners.some(({ tls }) => tls !== null) || upstreams.some(({ tls }) => tls !== null);
 }

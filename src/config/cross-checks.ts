@@ -6,6 +6,7 @@ import { suggest } from "#core/suggest.ts";
 import type { FilterSchemas } from "#sdk/config.ts";
 import { parseEndpoint, parseListenAddress } from "./address.ts";
 import type { Diagnostic } from "./diagnostic.ts";
+import { parseServerName } from "./schema/tls.ts";
 import { type ConfigPath, type SourceMap, formatPath, isMapping, itemsOf } from "./source-map.ts";
 
 /** Checks a raw configuration, references resolved. */
@@ -16,6 +17,7 @@ export function crossCheck(raw: unknown, filters: FilterSchemas, sources: Source
   checks.endpoints(raw["upstreams"]);
   checks.routes(raw["routes"], raw["upstreams"]);
   checks.passThrough(raw["listen"], raw["upstreams"]);
+  checks.serverNames(raw["listen"]);
   return checks.diagnostics;
 }
 
@@ -112,6 +114,25 @@ class CrossChecks {
       for (const [name, to] of Object.entries(passed)) {
         const place = [...path, "tls", "passThrough", name];
         if (typeof to === "string") this.#destination(to, names, place);
+      }
+    }
+  }
+
+  /** No name has rules twice, in whatever spelling: one of them would have no effect. */
+  serverNames(listen: unknown): void {
+    for (const { item, path } of itemsOf(listen, ["listen"])) {
+      const tls = isMapping(item) ? item["tls"] : undefined;
+      if (!isMapping(tls)) continue;
+      const seen = new Map<string, ConfigPath>();
+      for (const key of ["names", "passThrough"]) {
+        const rules = tls[key];
+        if (!isMapping(rules)) continue;
+        for (const written of Object.keys(rules)) {
+          const parsed = parseServerName(written);
+          if (!parsed.ok) continue;
+          const { value } = parsed;
+          this.#once(seen, value, [...path, "tls", key, written], `the name \`${value}\``);
+        }
       }
     }
   }

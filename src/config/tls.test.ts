@@ -235,3 +235,51 @@ test("tls: --domain speaks TLS by the local authority for names that no other ce
   const isPublic = await load(["example.com"]);
   assert.deepEqual(problems(isPublic)[0]?.[0], "--domain");
 });
+
+test("tls: a name has rules once, however it is spelled", async (t) => {
+  const result = await loadText(
+    t,
+    `listen:
+  - address: ":443"
+    tls:
+      certificates: local
+      names:
+        Admin.test: { preset: modern }
+        admin.test: { preset: intermediate }
+      passThrough: { "admin.test.": app }
+upstreams: { app: 3000 }
+`,
+  );
+  assert.deepEqual(problems(result), [
+    ['listen[0].tls.names["admin.test"]', "the name `admin.test` stands twice, first on line 6"],
+    [
+      'listen[0].tls.passThrough["admin.test."]',
+      "the name `admin.test` stands twice, first on line 6",
+    ],
+  ]);
+});
+
+test("tls: what is none of its forms is told two that are", async (t) => {
+  for (const written of ["true", "site.pem"]) {
+    const result = await loadText(
+      t,
+      `listen: [{ address: ":443", tls: ${written} }]\nupstreams: { app: 3000 }\n`,
+    );
+    assert.ok(!result.ok);
+    assert.match(result.diagnostics[0]!.hint!, /tls: local.*tls: \{ cert: site\.pem/);
+  }
+});
+
+test("tls: a redirect to https that leads to nobody is warned about", async (t) => {
+  const warnings = async (more: string): Promise<readonly string[]> => {
+    const result = await loadText(
+      t,
+      `listen:\n  - { address: ":80", redirect: https }\n${more}\nupstreams: { app: 3000 }\n`,
+    );
+    assert.ok(result.ok, JSON.stringify(result));
+    return result.warnings.map(({ path }) => path);
+  };
+  assert.deepEqual(await warnings(""), ["listen[0].redirect"]);
+  assert.deepEqual(await warnings("trustedProxies: [10.0.0.1]"), []);
+  assert.deepEqual(await warnings('  - { address: ":443", tls: local }'), []);
+});

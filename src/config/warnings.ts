@@ -58,6 +58,7 @@ export function safetyWarnings(
     );
   }
   warnOfTls(config, raw, warn);
+  warnOfRedirects(config, raw, warn);
   const used = new Set<string | null>(config.routes.map((route) => route.to));
   for (const { tls } of config.listen) {
     for (const [, upstream] of tls?.passThrough ?? []) used.add(upstream);
@@ -91,6 +92,20 @@ function warnOfTls(config: Config, raw: unknown, warn: Warn): void {
       `\`tls\` does nothing here: no endpoint of \`${name}\` begins with \`https://\``,
       "write the endpoints with `https://`, or remove it",
       "key",
+    );
+  }
+}
+
+/** A redirect to https that leads to nobody; behind a proxy that terminates TLS it leads there. */
+function warnOfRedirects(config: Config, raw: unknown, warn: Warn): void {
+  if (config.trustedProxies.length > 0 || config.listen.some(({ tls }) => tls !== null)) return;
+  for (const [index, { redirect }] of config.listen.entries()) {
+    if (redirect === null) continue;
+    const isList = Array.isArray(valueAt(raw, ["listen"]));
+    warn(
+      ["listen", ...(isList ? [index] : []), "redirect"],
+      "redirects to https, and no listener speaks TLS",
+      "add one with `tls`; or name the proxy in front of this one that does in `trustedProxies`",
     );
   }
 }

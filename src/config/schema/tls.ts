@@ -1,4 +1,4 @@
-import { message, oneOrMany, text, z } from "#sdk/config.ts";
+import { kindOf, message, oneOrMany, text, z } from "#sdk/config.ts";
 import type { Parsed } from "#core/units.ts";
 import { parseHost } from "../address.ts";
 import type {
@@ -31,12 +31,23 @@ const fileName: z.ZodType<string, string> = text(
   { expected: "the name of a file", example: "tls/site.pem" },
 );
 
-const pair: z.ZodType<PairConfig, CertificateInput> = z.strictObject({
-  cert: fileName.describe(
-    "PEM file with the certificate and, behind it, those of its issuers (what certbot calls `fullchain.pem`).",
-  ),
-  key: fileName.describe("PEM file with its private key, not encrypted."),
-});
+const pair: z.ZodType<PairConfig, CertificateInput> = z.strictObject(
+  {
+    cert: fileName.describe(
+      "PEM file with the certificate and, behind it, those of its issuers (what certbot calls `fullchain.pem`).",
+    ),
+    key: fileName.describe("PEM file with its private key, not encrypted."),
+  },
+  {
+    error: ({ code, input }) =>
+      code === "invalid_type" && input !== undefined
+        ? message(
+            `expected a mapping of keys to values, got ${kindOf(input)}`,
+            "for example `tls: local`, or `tls: { cert: site.pem, key: site.key }`",
+          )
+        : undefined,
+  },
+);
 
 const certificates: z.ZodType<CertificatesConfig, ListenTlsInput["certificates"]> = z.union([
   z.literal("local").transform((): CertificatesConfig => ({ kind: "local" })),
@@ -53,7 +64,8 @@ export const serverName: z.ZodType<string, string> = text(parseServerName, {
   example: "example.com",
 });
 
-function parseServerName(written: string): Parsed<string> {
+/** The name as it is looked up, from one as it is written. */
+export function parseServerName(written: string): Parsed<string> {
   const wild = written.startsWith("*.");
   const host = parseHost(wild ? written.slice(2) : written);
   if (host === undefined || host.includes(":") || /^[\d.]+$/.test(host)) {

@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type RequestListener, createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { join } from "node:path";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type TestContext, test } from "node:test";
 
+import { issue } from "#tls/certificates.fixture.ts";
+import type { UpstreamTlsData } from "#model/tls.ts";
 import type { EndpointAddress, HealthData, UpstreamData } from "#model/snapshot.ts";
 import { ManualScheduler, settle } from "#core/time/scheduler.fixture.ts";
 import { HealthChecker } from "./health.ts";
-import { type ProbeResult, httpProbe } from "./probe.ts";
+import { type ProbeResult, type ProbeTarget, httpProbe } from "./probe.ts";
 
 const HEALTH: HealthData = {
   path: "/healthz",
@@ -34,10 +38,12 @@ function bench() {
   const verdicts: [number, boolean][] = [];
   const logged: string[] = [];
   const state = { healthy: true, asked: 0 };
+  const targets: ProbeTarget[] = [];
   const checker = new HealthChecker({
     scheduler,
     random: { next: () => 0.5, int: () => 0 },
-    probe: (): Promise<ProbeResult> => {
+    probe: (target): Promise<ProbeResult> => {
+      targets.push(target);
       state.asked++;
       return Promise.resolve({ healthy: state.healthy, detail: "answered 503" });
     },
@@ -45,7 +51,7 @@ function bench() {
     setHealthy: (slot, healthy) => verdicts.push([slot, healthy]),
     log: (level, message) => logged.push(`${level}: ${message}`),
   });
-  return { checker, scheduler, verdicts, logged, state };
+  return { checker, scheduler, verdicts, logged, state, targets };
 }
 
 test("an endpoint goes down after three failures in a row and comes back after two successes", async () => {
@@ -188,9 +194,93 @@ test("checks that run are ended when checking stops", async (t) => {
     log: () => t.diagnostic("unexpected"),
   });
   checker.update([upstream(HEALTH)]);
-  await scheduler.pass(1);
+  await scheduler.pass(1000);
   const signal = await asked.promise;
   checker.stop();
   assert.equal(signal.aborted, true);
   await settle();
+});
+
+/** A backend that speaks TLS, with a certificate for these names. */
+async function secureBackend(t: TestContext, names = ["app.example"], path?: string) {
+  const root = issue({ by: null, commonName: "Root", authority: true });
+  const { pem, key } = issue({ by: root, names });
+  let serverName: unknown;
+  const server = createSecureServer({ cert: pem, key }, (request, response) => {
+    serverName = (request.socket as TLSSocket).servername;
+    response.end();
+  });
+  server.listen(path ?? { port: 0, host: "127.0.0.1" });
+  await once(server, "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address: EndpointAddress =
+    path === undefined
+      ? { kind: "tcp", host: "127.0.0.1", port: (server.address() as AddressInfo).port }
+      : { kind: "unix", path };
+  const upstream: UpstreamTlsData = {
+    verify: true,
+    ca: root.pem,
+    serverName: null,
+    minVersion: "TLSv1.2",
+    certificate: null,
+  };
+  const probe = (identity: string | null, more: Partial<UpstreamTlsData> = {}) =>
+    httpProbe(
+      {
+        addresses: [address],
+        host: "app.example",
+        health: HEALTH,
+        tls: { upstream: { ...upstream, ...more }, identity },
+      },
+      never,
+    );
+  return { probe, serverName: () => serverName };
+}
+
+test("the probe verifies backends by TLS as requests do", async (t) => {
+  const { probe, serverName } = await secureBackend(t);
+  assert.equal((await probe("app.example")).healthy, true);
+  assert.equal(serverName(), "app.example");
+  assert.match((await probe("127.0.0.1")).detail, /does not match certificate/);
+  assert.match((await probe("other.example")).detail, /does not match certificate/);
+  assert.match((await probe("app.example", { ca: null })).detail, /unable to verify/);
+  assert.equal((await probe("other.example", { ca: null, verify: false })).healthy, true);
+});
+
+test(
+  "the probe takes any certificate that verifies of a unix socket, which has no name",
+  { skip: process.platform === "win32" },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const { probe } = await secureBackend(t, ["app.example"], join(folder, "s"));
+    assert.equal((await probe(null)).healthy, true);
+    assert.match((await probe(null, { ca: null })).detail, /unable to verify/);
+  },
+);
+
+test("a check of a unix socket by TLS asks for no name", async () => {
+  const { checker, scheduler, targets } = bench();
+  const address = { kind: "unix", path: "/run/app.sock" } as const;
+  const tls = {
+    verify: true,
+    ca: null,
+    serverName: null,
+    minVersion: "TLSv1.2",
+    certificate: null,
+  } as const;
+  const base = upstream(HEALTH);
+  const secure = { ...base, tls, endpoints: [{ ...base.endpoints[0]!, address, secure: true }] };
+  checker.update([secure]);
+  await scheduler.pass(1000);
+  checker.update([{ ...secure, tls: { ...tls, serverName: "app.example" } }]);
+  await scheduler.pass(1000);
+  assert.deepEqual(
+    targets.map(({ tls: asked }) => asked?.identity),
+    [null, "app.example"],
+  );
+  checker.update([]);
 });

@@ -143,7 +143,7 @@ function authorityOf({ address, secure }: EndpointData): string {
   return address.port === (secure ? 443 : 80) ? host : `${host}:${address.port}`;
 }
 
-function probeTls({ address }: EndpointData, tls: UpstreamTlsData): ProbeTls {
-  const host = address.kind === "unix" ? "localhost" : address.host;
-  return { ...tls, identity: tls.serverName ?? host };
+function probeTls({ address }: EndpointData, upstream: UpstreamTlsData): ProbeTls {
+  const host = address.kind === "unix" ? null : address.host;
+  return { upstream, identity: upstream.serverName ?? host };
 }

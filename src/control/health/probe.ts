@@ -1,6 +1,12 @@
 import { type ClientRequest, request } from "node:http";
 import { request as secureRequest } from "node:https";
-import { type ConnectionOptions, checkServerIdentity, getCACertificates } from "node:tls";
+import {
+  type ConnectionOptions,
+  type SecureContext,
+  checkServerIdentity,
+  createSecureContext,
+  getCACertificates,
+} from "node:tls";
 import { isIP } from "node:net";
 
 import type { EndpointAddress, HealthData } from "#model/snapshot.ts";
@@ -25,12 +31,10 @@ export interface ProbeTarget {
 }
 
 /** TLS of a check: the same as that of requests. */
-export interface ProbeTls extends Pick<
-  UpstreamTlsData,
-  "verify" | "ca" | "minVersion" | "certificate"
-> {
-  /** What the endpoint has to prove to be. */
-  readonly identity: string;
+export interface ProbeTls {
+  readonly upstream: UpstreamTlsData;
+  /** What the endpoint has to prove to be; null: anybody whose certificate verifies. */
+  readonly identity: string | null;
 }
 
 /** Makes one check; never rejects. Aborting `signal` ends it. */
@@ -98,20 +102,30 @@ function ask(
   return promise;
 }
 
-function tlsOptions({
-  verify,
-  ca,
-  minVersion,
-  certificate,
-  identity,
-}: ProbeTls): ConnectionOptions {
+function tlsOptions({ upstream, identity }: ProbeTls): ConnectionOptions {
   return {
-    rejectUnauthorized: verify,
-    minVersion,
+    rejectUnauthorized: upstream.verify,
+    secureContext: contextOf(upstream),
     // Addresses are not sent as a server name; the certificate is to be made out to them all the same.
-    servername: isIP(identity) === 0 ? identity : "",
-    checkServerIdentity: (_host, peer) => checkServerIdentity(identity, peer),
-    ca: ca ?? [...getCACertificates("default"), ...getCACertificates("system")],
-    ...(certificate === null ? {} : { cert: certificate.chain, key: certificate.key }),
+    servername: identity !== null && isIP(identity) === 0 ? identity : "",
+    checkServerIdentity: (_host, peer) =>
+      identity === null ? undefined : checkServerIdentity(identity, peer),
   };
+}
+
+/** To read all issuers that the system believes takes some ten milliseconds: once for an upstream, not for every check. */
+const contexts: WeakMap<UpstreamTlsData, SecureContext> = new WeakMap();
+
+function contextOf(upstream: UpstreamTlsData): SecureContext {
+  let context = contexts.get(upstream);
+  if (context === undefined) {
+    const { ca, minVersion, certificate } = upstream;
+    context = createSecureContext({
+      minVersion,
+      ca: ca ?? [...getCACertificates("default"), ...getCACertificates("system")],
+      ...(certificate === null ? {} : { cert: certificate.chain, key: certificate.key }),
+    });
+    contexts.set(upstream, context);
+  }
+  return context;
 }

@@ -19,6 +19,8 @@ import { spokenTo } from "./plain-http.ts";
 
 /** What hits a limit hits it often: it is said so at most this often, milliseconds. */
 const LOG_INTERVAL = 10_000;
+/** Handshakes that came to nothing and are told of in a second: everybody can make them, and a line takes longer. */
+const TOLD_MOST = 20;
 /** Connections that were turned away and still read their answer; beyond these they are cut. */
 const READING_MOST = 512;
 
@@ -62,6 +64,9 @@ export class Door implements ConnectionHandler, GreetingUser {
   /** Connections that were turned away and have not closed yet. */
   #turnedAway = 0;
   readonly #loggedAt: Map<string, number> = new Map();
+  /** The second that lines are counted in, and how many there were. */
+  #toldSince = 0;
+  #told = 0;
 
   constructor(context: DataPlaneContext, user: DoorUser, pages: DoorPages) {
     this.#context = context;
@@ -159,13 +164,20 @@ export class Door implements ConnectionHandler, GreetingUser {
     this.#context.worker.releaseConnection();
     if (end !== "closed") {
       this.#context.worker.countHandshake("failed");
-      this.#context.log("debug", "handshake", `a TLS handshake came to nothing: ${end}`, {
-        listener: greeting.listener,
-        end,
-        detail,
-      });
+      this.#tell(greeting, end, detail);
     }
     this.#user.onLess();
+  }
+
+  #tell({ listener }: Greeting, end: GreetingEnd, detail: string): void {
+    const { now } = this.#context.transport.timers;
+    if (now - this.#toldSince >= 1000) {
+      this.#toldSince = now;
+      this.#told = 0;
+    }
+    if (++this.#told > TOLD_MOST) return;
+    const message = `a TLS handshake came to nothing: ${end}`;
+    this.#context.log("debug", "handshake", message, { listener, end, detail });
   }
 
   // ── the connections that were turned away: nothing of what they send is looked at ────────────────────

@@ -131,7 +131,7 @@ describe("a listener with TLS", () => {
     assert.equal(tls.made.length, 0);
     for (let i = 0; i < 3; i++) assert.equal(chosen(policies, "7.test"), "7");
     assert.equal(tls.made.length, 1);
-    assert.equal(chosen(policies, "bad.test"), "alert 80");
+    for (let i = 0; i < 3; i++) assert.equal(chosen(policies, "bad.test"), "alert 80");
     assert.deepEqual(broken, ["bad.test: chain of bad is no good"]);
   });
 });

@@ -28,6 +28,8 @@ export class ListenerPolicies implements ListenerTls {
   readonly #policies: NameTable<TlsPolicyData>;
   #certificates: NameTable<readonly CertificateData[]> = new NameTable();
   #fallback: readonly CertificateData[] | undefined;
+  /** Certificates that cannot be used, and of which that was said: clients may come by the thousand. */
+  readonly #broken: Set<readonly CertificateData[]> = new Set();
 
   constructor(data: ListenerTlsData, contexts: ContextCache, onBroken: OnBrokenContext) {
     this.#data = data;
@@ -41,6 +43,7 @@ export class ListenerPolicies implements ListenerTls {
 
   /** From now on these certificates are shown. */
   use(all: CertificateUpdate): void {
+    this.#broken.clear();
     const own = this.#data.sources.flatMap((id) => all.filter(({ source }) => source === id));
     const named = new Map<string, CertificateData[]>();
     for (const certificate of own) {
@@ -75,7 +78,10 @@ export class ListenerPolicies implements ListenerTls {
         hsts: hsts && certificates.every(({ isPublic }) => isPublic),
       };
     } catch (error) {
-      this.#onBroken(serverName ?? "", error instanceof Error ? error.message : String(error));
+      if (!this.#broken.has(certificates)) {
+        this.#broken.add(certificates);
+        this.#onBroken(serverName ?? "", error instanceof Error ? error.message : String(error));
+      }
       return { kind: "refuse", alert: INTERNAL_ERROR };
     }
   }

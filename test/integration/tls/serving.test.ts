@@ -157,6 +157,21 @@ scene(
 );
 
 scene(
+  "why handshakes came to nothing is told, but not of each of very many",
+  async () => secured(),
+  async ({ client, proxy }) => {
+    for (let i = 0; i < 60; i++) {
+      const wire = await client();
+      wire.send("\0");
+      wire.end();
+    }
+    await until(() => proxy.worker.totals().handshakes.failed === 60);
+    const told = proxy.logs.filter(({ code }) => code === "handshake").length;
+    assert.ok(told >= 20 && told < 60, `${told} lines`);
+  },
+);
+
+scene(
   "a handshake that does not come to an end is ended, and a silent client too",
   async () => ({ ...(await secured()), timeouts: { handshake: 50 } }),
   async ({ client, proxy }) => {
