@@ -24,7 +24,7 @@ import { Xorshift } from "#core/random.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
 import type { SharedTables } from "#model/shared/tables.ts";
 import type { EndpointData, SnapshotData } from "#model/snapshot.ts";
-import type { WorkerPayload, WorkerUpdate } from "#model/worker.ts";
+import type { WorkerPayload } from "#model/worker.ts";
 import { ListenerSet } from "#process/listeners/listener-set.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import type { Supervision, WorkerPool } from "#process/workers.ts";
@@ -323,7 +323,7 @@ export class App extends EventEmitter<ProxyEvents> {
       resolve: resolveHost,
       scheduler: systemScheduler,
       random,
-      publish: (changes) => this.#update(pool, { addresses: changes }),
+      publish: (addresses) => pool.update({ addresses }),
       log: (level, message, fields) => this.say(level, "name_resolution", message, fields),
     });
     const certificates = this.#certificates(pool, random);
@@ -356,6 +356,7 @@ export class App extends EventEmitter<ProxyEvents> {
         discovery.update(endpointsOf(next));
         health.update(next.upstreams);
         metrics.use(next);
+        fleet.filterMemories.retain(next);
         await certificates.commit();
       },
       undo: (_next, current) => {
@@ -365,6 +366,7 @@ export class App extends EventEmitter<ProxyEvents> {
       payload: (snapshot): WorkerPayload => ({
         snapshot,
         addresses: discovery.addresses(),
+        filterMemory: fleet.filterMemories.of(snapshot),
         ...certificates.payload(snapshot),
       }),
     });
@@ -396,14 +398,9 @@ export class App extends EventEmitter<ProxyEvents> {
       environment: this.#options.environment,
       random,
       wall: Date.now,
-      publish: (update) => this.#update(pool, update),
+      publish: (update) => pool.update(update),
       log: (level, code, message, fields) => this.say(level, code, message, fields),
     });
-  }
-
-  /** Tells all workers what has changed beside the snapshot. */
-  #update(pool: WorkerPool, update: WorkerUpdate): void {
-    pool.update(update);
   }
 
   #workers(listeners: ListenerSet): number {

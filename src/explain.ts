@@ -7,6 +7,7 @@
 import { parsePath, type SourceMap, type SourcePosition } from "#config/source-map.ts";
 import type { Config } from "#config/types.ts";
 import { alternatives, isWritten } from "#control/compile/places.ts";
+import { FilterMemories } from "#control/filter-memory.ts";
 import { FAILURES, type FailureCode } from "#core/errors.ts";
 import { interpretations } from "#core/http/interpretations.ts";
 import { normalise } from "#core/http/path.ts";
@@ -17,7 +18,7 @@ import { isValidUpgrade } from "#dataplane/forward/websocket.ts";
 import type { LinkedRoute, LinkedSnapshot } from "#dataplane/linked.ts";
 import { Plan } from "#dataplane/plan.ts";
 import { route } from "#dataplane/route/route.ts";
-import { LinkError } from "#link/filters.ts";
+import { type FilterRuntime, LinkError } from "#link/filters.ts";
 import { link } from "#link/link.ts";
 import type { SnapshotData, UpstreamTimeouts } from "#model/snapshot.ts";
 import type { FilterKind } from "#sdk/filter.ts";
@@ -174,6 +175,7 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
 const PASSING: ReadonlySet<FilterResult["outcome"]> = new Set([
   "ran",
   "would run",
+  "observed",
   "response only",
 ]);
 
@@ -221,6 +223,8 @@ function linkForExplaining({ snapshot, filters }: ExplainInput): LinkedSnapshot 
     filters,
     // What functions of the configuration do is known when they run.
     inline: () => ({}),
+    filterRuntime: runtimeOver(snapshot),
+    ask: () => Promise.reject(new Error("nobody is asked here")),
     endpointState: (slot) => ({ slot, addresses: [] }),
     listenerTls: new Map(),
     upstreamContext: () => ({
@@ -229,6 +233,17 @@ function linkForExplaining({ snapshot, filters }: ExplainInput): LinkedSnapshot 
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(0),
   });
+}
+
+/** Filters are made as in a worker; those that depend on any of this are not run. */
+function runtimeOver({ routes }: SnapshotData): FilterRuntime {
+  const memories = new FilterMemories(1, () => undefined).of({ routes });
+  return {
+    row: 0,
+    now: () => 0,
+    after: () => () => undefined,
+    memory: (key) => memories.get(key),
+  };
 }
 
 function readingsOf(

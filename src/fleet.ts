@@ -1,8 +1,10 @@
 /** The workers of a process and what they share: their memory, how they are supervised, and what they report. */
 
+import { randomFillSync } from "node:crypto";
 import { availableParallelism, release, totalmem } from "node:os";
 
 import type { Config } from "#config/types.ts";
+import { FilterMemories } from "#control/filter-memory.ts";
 import type { Random } from "#core/random.ts";
 import { type SharedTables, clearWorker, openTables, tableSizes } from "#model/shared/tables.ts";
 import type { WorkerBoot, WorkerReport } from "#model/worker.ts";
@@ -51,6 +53,7 @@ type TransportReport = Extract<WorkerReport, { kind: "transport" }>;
 export class Fleet {
   readonly tables: SharedTables;
   readonly pool: WorkerPool;
+  readonly filterMemories: FilterMemories;
   readonly #options: FleetOptions;
   readonly #holdings: Holdings;
   /** What the first worker has said about its transport. */
@@ -63,6 +66,7 @@ export class Fleet {
     const memory = allocateMemory(tableSizes(count));
     this.tables = openTables(memory, count, count);
     this.#holdings = new Holdings(count);
+    this.filterMemories = new FilterMemories(count, (bytes) => void randomFillSync(bytes));
     const boot: WorkerBoot = {
       memory,
       holdings: this.#holdings.buffer,
@@ -119,6 +123,7 @@ export class Fleet {
       clearWorker(this.tables, event.row);
       // It may have died over the call that tells of its last lines.
       this.tables.workers.ring(this.pool.count);
+      this.filterMemories.clearWorker(event.row);
       this.#holdings.giveBack(event.row);
     }
     const message = messageOf(event);

@@ -14,7 +14,7 @@ import { Timer } from "#core/time/timers.ts";
 import { DataPlane } from "#dataplane/dataplane.ts";
 import type { EndpointLoad, EndpointState, LinkedSnapshot } from "#dataplane/linked.ts";
 import { FILTERS } from "#filters/runtime.ts";
-import { LinkError } from "#link/filters.ts";
+import { type FilterRuntime, LinkError } from "#link/filters.ts";
 import { link } from "#link/link.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
 import { openTables } from "#model/shared/tables.ts";
@@ -93,6 +93,20 @@ const tls = new WorkerTls(transport.tls, (name, reason) =>
 
 tables.workers.onRing(() => dataPlane.onDoorbell());
 
+/** From this worker's clock to the one that all threads of the machine share, milliseconds. */
+const shared = Number(process.hrtime.bigint()) / 1e6 - clock.now();
+
+/** What filters have of this worker, but for the memory of their generation. */
+const filterRuntime: Omit<FilterRuntime, "memory"> = {
+  row,
+  now: () => transport.timers.now + shared,
+  after: (milliseconds, callback) => {
+    const timer = new Timer({ onTimer: callback }, 0);
+    transport.timers.schedule(timer, milliseconds);
+    return () => transport.timers.cancel(timer);
+  },
+};
+
 /** What balancers look at. */
 const load: EndpointLoad = {
   inFlight: (slot) => tables.endpoints.inFlight(slot),
@@ -146,7 +160,7 @@ port.on("message", (message: Control) => {
 });
 
 async function prepare(id: number, payload: WorkerPayload): Promise<void> {
-  const { snapshot, addresses, certificates, ticketSecrets } = payload;
+  const { snapshot, addresses, certificates, ticketSecrets, filterMemory } = payload;
   if (refused) {
     const reason = `\`transport: uring\` is not possible here: ${without?.reason}. ${without?.help}; or write \`transport: auto\``;
     say({ type: "refused", id, reason, place: null });
@@ -159,6 +173,8 @@ async function prepare(id: number, payload: WorkerPayload): Promise<void> {
     const linked = link(snapshot, {
       filters: FILTERS,
       inline: (place) => filterAt(module, place),
+      filterRuntime: { ...filterRuntime, memory: (key) => filterMemory.get(key) },
+      ask: (upstream, question) => dataPlane.ask(upstream, question),
       endpointState: stateOf,
       listenerTls: tls.prepare(snapshot, certificates),
       upstreamContext: (data) => tls.upstreamContext(data),

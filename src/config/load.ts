@@ -5,6 +5,7 @@ import type { FilterSchemas } from "#sdk/config.ts";
 import { fromArguments, type ShortForm } from "./arguments.ts";
 import { crossCheck } from "./cross-checks.ts";
 import { type Diagnostic, sortDiagnostics } from "./diagnostic.ts";
+import { completeFilters } from "./filter-options.ts";
 import { describeIssue, toFindings } from "./issues.ts";
 import { type RawConfig, type ReadOptions, readConfig } from "./read.ts";
 import { resolveReferences } from "./references.ts";
@@ -92,9 +93,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   );
   const pem = readPemFiles(raw, source.directory, sources);
   diagnostics.push(...pem.diagnostics);
-  const files = [...source.files, ...references.files, ...pem.files];
+  let files = [...source.files, ...references.files, ...pem.files];
   const inlineFilters = source.module !== null || options.origin.kind === "object";
-  const { config, findings } = validate(
+  const { config: checked, findings } = validate(
     raw,
     createSchema(options.filters, { inlineFilters }),
     references.replaced,
@@ -109,6 +110,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     );
   }
   diagnostics.push(...crossCheck(raw, options.filters, sources));
+  let config = checked;
+  if (config !== undefined) {
+    const completed = completeFilters(config, options.filters, source.directory, sources);
+    diagnostics.push(...completed.diagnostics);
+    files = [...files, ...completed.files];
+    config = completed.config;
+  }
   if (config !== undefined && !diagnostics.some((one) => one.severity === "error")) {
     const warnings = sortDiagnostics([
       ...diagnostics,

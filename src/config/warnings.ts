@@ -63,6 +63,10 @@ export function safetyWarnings(
   for (const { tls } of config.listen) {
     for (const [, upstream] of tls?.passThrough ?? []) used.add(upstream);
   }
+  for (const step of config.routes.flatMap(({ use }) => use)) {
+    if (step.kind === "inline") continue;
+    for (const name of filters[step.name]?.upstreams?.(step.options) ?? []) used.add(name);
+  }
   for (const { name } of config.upstreams) {
     if (used.has(name)) continue;
     warn(

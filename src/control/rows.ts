@@ -1,7 +1,13 @@
 /** Who has which rows of shared memory. */
 
 import type { SharedTables } from "#model/shared/tables.ts";
-import { ENDPOINT_SLOTS, ROUTE_SLOTS, type SlotKeys, type Slots } from "./compile/compile.ts";
+import {
+  ENDPOINT_SLOTS,
+  FILTER_SLOTS,
+  ROUTE_SLOTS,
+  type SlotKeys,
+  type Slots,
+} from "./compile/compile.ts";
 import { SlotAllocator } from "./compile/slots.ts";
 
 /** Time in which the row of what left the configuration is not given away, in ms. */
@@ -24,12 +30,14 @@ export class Rows {
         onAssign: (slot) => this.tables?.endpoints.reset(slot),
       }),
       routes: new SlotAllocator({ capacity: ROUTE_SLOTS, grace: GRACE, now }),
+      filters: new SlotAllocator({ capacity: FILTER_SLOTS, grace: GRACE, now }),
     };
   }
 
   /** Only these keep their rows. */
-  retain({ endpoints, routes }: SlotKeys): void {
+  retain({ endpoints, routes, filters }: SlotKeys): void {
     this.slots.endpoints.retain(endpoints);
     this.slots.routes.retain(routes);
+    this.slots.filters.retain(filters);
   }
 }

@@ -40,6 +40,11 @@ export type FailureCode =
   | "coding_not_supported"
   | "upgrade_invalid"
   | "misdirected"
+  | "access_denied"
+  | "unauthorized"
+  | "rate_limited"
+  | "concurrency_limit"
+  | "auth_unavailable"
   | "plain_http"
   | "client_gone"
   | "client_stalled"
@@ -192,6 +197,41 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "info",
     "http_request_error",
     "This connection was secured for another name, with other rules: open a new one for this host.",
+  ),
+  access_denied: row(
+    403,
+    "downstream",
+    "info",
+    "http_request_denied",
+    "Requests from this address are not let through here (ipAccess).",
+  ),
+  unauthorized: row(
+    401,
+    "downstream",
+    "info",
+    "http_request_denied",
+    "This needs a name and a password, and those that were sent, if any, are not right.",
+  ),
+  rate_limited: row(
+    429,
+    "downstream",
+    "info",
+    "http_request_denied",
+    "There were too many requests in a short time; `Retry-After` says when the next one may come.",
+  ),
+  concurrency_limit: row(
+    503,
+    "downstream",
+    "warn",
+    "connection_limit_reached",
+    "Too many requests are under way at once (concurrencyLimit).",
+  ),
+  auth_unavailable: row(
+    503,
+    "internal",
+    "error",
+    "proxy_internal_response",
+    "Whether this request may pass could not be found out, so it may not (basicAuth, forwardAuth).",
   ),
   plain_http: row(
     400,

@@ -1,11 +1,14 @@
 /** The data plane of one worker as its composition root uses it. What happens to requests is in `lifecycle.ts`. */
 
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
+import type { Answer, Question } from "#sdk/filter.ts";
 import type { Acceptor } from "#transport/contract.ts";
+import { chooseEndpoint } from "./balance/select.ts";
 import type { DataPlaneContext } from "./context.ts";
+import { ask } from "./forward/ask.ts";
 import { Pools } from "./forward/pools.ts";
 import { Lifecycle } from "./lifecycle.ts";
-import type { LinkedSnapshot } from "./linked.ts";
+import type { LinkedSnapshot, LinkedUpstream } from "./linked.ts";
 import { requestIds } from "./request-ids.ts";
 import { readOncePerTurn } from "./turn-clock.ts";
 
@@ -51,6 +54,14 @@ export class DataPlane implements TimerOwner {
   acceptor(listener: string): Acceptor {
     if (this.#lifecycle === null) throw new Error("no snapshot has been applied yet");
     return this.#lifecycle.door.acceptor(listener);
+  }
+
+  /** Sends a request of a filter's own. @throws Error before `apply` */
+  ask(upstream: LinkedUpstream, question: Question): Promise<Answer> {
+    const context = this.#context;
+    if (context === null) throw new Error("no snapshot has been applied yet");
+    const endpoint = chooseEndpoint(upstream, []);
+    return ask({ context, pools: this.#pools, upstream, endpoint, question });
   }
 
   /** Another worker has rung: a connection to a backend became free there, or is wanted there. */

@@ -1,6 +1,7 @@
 /** One request with its response: the record that the stages pass on. */
 
 import type { Failure, FailureCode } from "#core/errors.ts";
+import type { FilterAction } from "#model/record.ts";
 import type { Outcome } from "#sdk/filter.ts";
 import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 import type { RetryData } from "#model/snapshot.ts";
@@ -31,6 +32,7 @@ export interface BudgetHandle {
 
 /** The filters of an exchange at work (`filter/run.ts`). */
 export interface FilterHandle {
+  readonly actions: readonly FilterAction[] | null;
   requestData(chunk: Uint8Array): Decision;
   responseHead(): Decision | Promise<Decision>;
   end(outcome: Outcome, onError: (place: string, error: unknown) => void): void;

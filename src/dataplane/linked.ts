@@ -98,6 +98,12 @@ export interface LinkedFilter {
   /** `routes[3].use[0]` */
   readonly place: string;
   readonly pure: boolean;
+  /** It only says what it would do. */
+  readonly observe: boolean;
+  /** Row of this filter in shared metrics; -1: it has none. */
+  readonly slot: number;
+  /** What it is set to, for people; "" if it does not say. */
+  readonly summary: string;
   readonly filter: Filter<unknown>;
 }
 
@@ -138,6 +144,8 @@ export interface LinkedUpstream {
   /** For connections that are passed through unopened, milliseconds. */
   readonly connectTimeout: number;
   readonly tunnelIdle: number;
+  /** Of requests that no route's clocks are for. */
+  readonly timeouts: UpstreamTimeouts;
   readonly balancer: Balancer;
 }
 

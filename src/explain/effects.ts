@@ -2,6 +2,7 @@
 
 import { ByteWriter } from "#core/bytes/writer.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
+import type { FilterAction } from "#model/record.ts";
 import { FilterRun } from "#dataplane/filter/run.ts";
 import { dropClientClaims, prepareRequestFields } from "#dataplane/forward/request-fields.ts";
 import type { LinkedFilter, LinkedRoute, LinkedSnapshot } from "#dataplane/linked.ts";
@@ -24,6 +25,7 @@ export interface FilterResult {
   readonly place: string;
   /**
    * `ran`: it was run, and `edits` is what it did. `would run`: what it does depends on more than the request.
+   * `observed`: it was run, and `problem` is what it would have done if it did not only observe.
    * `response only`: it changes nothing but the response, of which there is none here. `not reached`: one before it
    * has answered.
    */
@@ -34,11 +36,14 @@ export interface FilterResult {
     | "would reset"
     | "failed"
     | "would run"
+    | "observed"
     | "response only"
     | "not reached";
   readonly edits: readonly Edit[];
-  /** Why it failed, or the code with which it refused; else "". */
+  /** Why it failed, the code with which it refused, or what it would have done; else "". */
   readonly problem: string;
+  /** What it is set to, and that it only observes; "" where it was run. */
+  readonly summary: string;
 }
 
 /** What the filters of a route come to. */
@@ -67,28 +72,37 @@ export async function runFilters(
   let isOver = false;
   for (const filter of route.filters.all) {
     const { name, place } = filter;
-    const result = { name, place, edits: [], problem: "" };
+    const result = { name, place, edits: [], problem: "", summary: "" };
     if (isOver) {
       results.push({ ...result, outcome: "not reached" });
     } else if (!filter.pure) {
-      results.push({ ...result, outcome: "would run" });
+      results.push({ ...result, outcome: "would run", summary: summaryOf(filter) });
     } else if (isForResponses(filter.filter)) {
-      results.push({ ...result, outcome: "response only" });
+      results.push({ ...result, outcome: "response only", summary: summaryOf(filter) });
     } else {
       const before = stateOf(request.head.headers, plan);
-      const decision = await runOne(filter, route, request, plan);
+      const { decision, actions } = await runOne(filter, route, request, plan);
       const edits = difference(before, stateOf(request.head.headers, plan));
       isOver = decision.kind !== "continue";
       if (decision.kind === "respond") answer = decision.response;
       results.push({
         ...result,
-        outcome: OUTCOMES[decision.kind],
+        outcome: filter.observe ? "observed" : OUTCOMES[decision.kind],
         edits,
-        problem: problemOf(decision),
+        problem: filter.observe ? wouldHave(actions) : problemOf(decision),
       });
     }
   }
   return { dropped, filters: results, answer };
+}
+
+function summaryOf({ summary, observe }: LinkedFilter): string {
+  return [summary, observe ? "only observes" : ""].filter((part) => part !== "").join(", ");
+}
+
+function wouldHave(actions: readonly FilterAction[] | null): string {
+  const [first] = actions ?? [];
+  return first === undefined ? "nothing" : `${first.action} ${first.detail}`.trimEnd();
 }
 
 function isForResponses(hooks: LinkedFilter["filter"]): boolean {
@@ -116,7 +130,7 @@ async function runOne(
   route: LinkedRoute,
   { head, scheme, clientIp }: ReadyRequest,
   plan: Plan,
-): Promise<Decision> {
+): Promise<{ decision: Decision; actions: readonly FilterAction[] | null }> {
   const alone: LinkedRoute = {
     ...route,
     filters: {
@@ -136,7 +150,8 @@ async function runOne(
     response: null,
     local: false,
   };
-  return new FilterRun(subject, alone).requestHead();
+  const run = new FilterRun(subject, alone);
+  return { decision: await run.requestHead(), actions: run.actions };
 }
 
 /** What the proxy itself changes in the request that the filters have left, by writing it as it would be sent. */

@@ -89,7 +89,8 @@ export async function explained(
       module: null,
       instance: "test",
       accessLog: "json",
-      slots: { endpoints: rows(), routes: rows() },
+      slots: { endpoints: rows(), routes: rows(), filters: rows() },
+      filters: schemas,
       files: { directory: loaded.directory, texts: loaded.texts },
     });
     assert.ok(compiled.ok, compiled.ok ? "" : JSON.stringify(compiled.diagnostics, null, 2));

@@ -94,12 +94,14 @@ function routeLines(result: Explanation["routes"][number], paint: Paint): string
 /** Outcomes that their own name does not explain. */
 const SAID: Partial<Readonly<Record<FilterResult["outcome"], string>>> = {
   "would run": "would run: it depends on more than this request",
+  observed: "only observes, would have done",
   "response only": "changes the response (not shown: there is no response here)",
 };
 
 function filterLines(filter: FilterResult, place: Place, paint: Paint): string[] {
-  const { name, outcome, edits, problem } = filter;
-  const said = SAID[outcome] ?? outcome;
+  const { name, outcome, edits, problem, summary } = filter;
+  const set = summary === "" ? "" : ` (${summary})`;
+  const said = `${SAID[outcome] ?? outcome}${set}`;
   const text = `  ${name}: ${problem === "" ? said : `${said}: ${problem}`}`;
   return [located(text, place, paint), ...edits.map((edit) => `      ${editText(edit, paint)}`)];
 }

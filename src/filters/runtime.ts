@@ -4,13 +4,23 @@ import type { FilterKind } from "#sdk/index.ts";
 import { addPrefix } from "./add-prefix/filter.ts";
 import { bodyLimit } from "./body-limit/filter.ts";
 import { requestHeaders, responseHeaders } from "./headers/filter.ts";
+import { ipAccess } from "./ip-access/filter.ts";
+import { rateLimit } from "./rate-limit/filter.ts";
 import { redirect } from "./redirect/filter.ts";
 import { respond } from "./respond/filter.ts";
 import { stripPrefix } from "./strip-prefix/filter.ts";
 
 /** By the key under `use`. */
 export const FILTERS: ReadonlyMap<string, FilterKind> = new Map<string, FilterKind>(
-  [addPrefix, bodyLimit, redirect, requestHeaders, respond, responseHeaders, stripPrefix].map(
-    (kind) => [kind.name, kind],
-  ),
+  [
+    addPrefix,
+    bodyLimit,
+    ipAccess,
+    rateLimit,
+    redirect,
+    requestHeaders,
+    respond,
+    responseHeaders,
+    stripPrefix,
+  ].map((kind) => [kind.name, kind as FilterKind]),
 );

@@ -3,6 +3,8 @@
 import { addPrefix } from "./add-prefix/config.ts";
 import { bodyLimit } from "./body-limit/config.ts";
 import { requestHeaders, responseHeaders } from "./headers/config.ts";
+import { ipAccess } from "./ip-access/config.ts";
+import { rateLimit } from "./rate-limit/config.ts";
 import { redirect } from "./redirect/config.ts";
 import { respond } from "./respond/config.ts";
 import { stripPrefix } from "./strip-prefix/config.ts";
@@ -11,6 +13,8 @@ import { stripPrefix } from "./strip-prefix/config.ts";
 export const FILTER_SCHEMAS: {
   readonly addPrefix: typeof addPrefix;
   readonly bodyLimit: typeof bodyLimit;
+  readonly ipAccess: typeof ipAccess;
+  readonly rateLimit: typeof rateLimit;
   readonly redirect: typeof redirect;
   readonly requestHeaders: typeof requestHeaders;
   readonly respond: typeof respond;
@@ -19,6 +23,8 @@ export const FILTER_SCHEMAS: {
 } = {
   addPrefix,
   bodyLimit,
+  ipAccess,
+  rateLimit,
   redirect,
   requestHeaders,
   respond,

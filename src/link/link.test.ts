@@ -28,6 +28,13 @@ function environment(inline: Filter | null = null): LinkEnvironment {
   return {
     filters: FILTERS,
     inline: () => inline,
+    filterRuntime: {
+      row: 0,
+      now: () => 0,
+      after: () => () => undefined,
+      memory: () => undefined,
+    },
+    ask: () => Promise.reject(new Error("nobody is asked")),
     endpointState: (slot) => {
       const state = states.get(slot) ?? { slot, addresses: [] };
       states.set(slot, state);
@@ -140,7 +147,15 @@ function filters(...names: readonly string[]): FilterData[] {
   return names.map((name, index) =>
     name === "inline"
       ? { kind: "inline", name, place: `routes[0].use[${index}]` }
-      : { kind: "built-in", name, config: 7, place: `routes[0].use[${index}]` },
+      : {
+          kind: "built-in",
+          name,
+          config: 7,
+          place: `routes[0].use[${index}]`,
+          observe: false,
+          slot: -1,
+          memory: null,
+        },
   );
 }
 

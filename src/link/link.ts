@@ -26,9 +26,9 @@ import type {
   UpstreamTimeouts,
 } from "#model/snapshot.ts";
 import type { UpstreamTlsData } from "#model/tls.ts";
-import type { Filter, FilterKind } from "#sdk/filter.ts";
+import type { Answer, Filter, FilterKind, Question } from "#sdk/filter.ts";
 import type { BackendName } from "#transport/tls.ts";
-import { linkFilters } from "./filters.ts";
+import { type FilterRuntime, type FilterSource, linkFilters } from "./filters.ts";
 
 /** What linking needs of the worker around it. */
 export interface LinkEnvironment {
@@ -36,6 +36,10 @@ export interface LinkEnvironment {
   readonly filters: ReadonlyMap<string, FilterKind>;
   /** The filter that the configuration's module holds at a place such as `routes[3].use[0]`; null if there is none. */
   inline(place: string): Filter | null;
+  /** What filters have of the worker. */
+  readonly filterRuntime: FilterRuntime;
+  /** Sends a request of a filter's own. */
+  ask(upstream: LinkedUpstream, question: Question): Promise<Answer>;
   /** The state of an endpoint, which outlives snapshots. */
   endpointState(slot: number): EndpointState;
   /** TLS of the listeners, by id. */
@@ -61,12 +65,18 @@ export function link(data: SnapshotData, environment: LinkEnvironment): LinkedSn
     upstreams.set(upstream.name, linkUpstream(upstream, environment));
     timeouts.set(upstream.name, upstream.timeouts);
   }
+  const source: FilterSource = {
+    filters: environment.filters,
+    inline: (place) => environment.inline(place),
+    runtime: environment.filterRuntime,
+    ask: (upstream, question) => environment.ask(found(upstreams, upstream), question),
+  };
   const routes = data.routes.map((route) =>
     linkRoute(
       route,
       route.upstream === null ? null : found(upstreams, route.upstream),
       route.upstream === null ? NO_TIMEOUTS : found(timeouts, route.upstream),
-      environment,
+      source,
     ),
   );
   const router = new IndexedRouter(
@@ -115,6 +125,7 @@ function linkUpstream(data: UpstreamData, environment: LinkEnvironment): LinkedU
     ejection: data.ejection,
     connectTimeout: data.timeouts.connect,
     tunnelIdle: data.timeouts.tunnelIdle,
+    timeouts: data.timeouts,
     balancer: createBalancer(data.balance, endpoints, environment.load, environment.random),
   };
 }
@@ -155,7 +166,7 @@ function linkRoute(
   data: RouteData,
   upstream: LinkedUpstream | null,
   timeouts: UpstreamTimeouts,
-  environment: LinkEnvironment,
+  source: FilterSource,
 ): LinkedRoute {
   return {
     place: data.place,
@@ -163,7 +174,7 @@ function linkRoute(
     identity: data.identity,
     slot: data.slot,
     upstream,
-    filters: linkFilters(data.filters, environment),
+    filters: linkFilters(data.filters, data.name, source),
     strict: data.pathPolicy === "strict",
     host: data.host,
     upgrades: new Set(data.upgrades),

@@ -50,8 +50,23 @@ export interface ExchangeRecord {
   readonly totalMs: number;
   readonly failure: FailureCode | null;
   readonly failureDetail: string;
+  /** What filters did other than letting it pass, or would have done; null: nothing. */
+  readonly filterActions: readonly FilterAction[] | null;
   /** `websocket` or another token for an upgraded exchange, else "". */
   readonly upgrade: string;
+}
+
+/** What a filter did to an exchange. */
+export interface FilterAction {
+  /** The filter's name. */
+  readonly filter: string;
+  /** Row of the filter in shared metrics, -1 if it has none. */
+  readonly slot: number;
+  /** Nothing was done: this is what would have been. */
+  readonly observed: boolean;
+  readonly action: "responded" | "refused" | "reset" | "failed" | "changed";
+  /** A status, a failure code, or the fields that would be others. */
+  readonly detail: string;
 }
 
 /** Takes the records of a worker: access log, metrics. */

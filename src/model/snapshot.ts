@@ -217,6 +217,14 @@ export type HostData =
   | { readonly kind: "endpoint" }
   | { readonly kind: "literal"; readonly value: string };
 
+/** Memory of a filter. Equal keys mean the same memory, from one snapshot to the next. */
+export interface FilterMemoryData {
+  readonly key: string;
+  /** Bytes for all workers together, and behind these for each of them. */
+  readonly bytes: number;
+  readonly perWorker: number;
+}
+
 /** One entry of a route's `use`. */
 export type FilterData =
   | {
@@ -226,5 +234,11 @@ export type FilterData =
       readonly config: unknown;
       /** `routes[3].use[0]` */
       readonly place: string;
+      /** It only counts and logs what it would have done. */
+      readonly observe: boolean;
+      /** Row of this filter in shared metrics; -1: it has none. */
+      readonly slot: number;
+      /** Memory that it shares with its likes in other workers. */
+      readonly memory: FilterMemoryData | null;
     }
   | { readonly kind: "inline"; readonly name: string; readonly place: string };

@@ -45,7 +45,14 @@ export interface WorkerPayload {
   /** Those of the snapshot's sources. */
   readonly certificates: CertificateUpdate;
   readonly ticketSecrets: TicketSecrets;
+  readonly filterMemory: FilterRegions;
 }
+
+/** Memory of filters, by key; each region begins with `FILTER_SEED_BYTES` random bytes. */
+export type FilterRegions = ReadonlyMap<string, SharedArrayBuffer>;
+
+/** Random bytes at the beginning of a filter's memory. */
+export const FILTER_SEED_BYTES = 16;
 
 /** What a worker tells without being asked. */
 export type WorkerReport =

@@ -14,13 +14,42 @@ import {
   parseBytes,
   parseDuration,
 } from "#core/units.ts";
+import { parseCidr } from "#core/collections/cidr.ts";
 import { normalise } from "#core/http/path.ts";
+import { ConcurrencyTable, MAX_CONCURRENCY } from "#core/shared/concurrency-table.ts";
+import { type Rate, RateTable, isCoarse } from "#core/shared/rate-table.ts";
 import { type FieldSide, parseEditableField } from "./field-rules.ts";
+import type { KeyPart } from "./request-key.ts";
 import { type Template, parseTemplate, staticText } from "./template.ts";
 
-export { z };
+export { MAX_CONCURRENCY, parseCidr, z };
+export { ConcurrencyTable, RateTable, isCoarse };
 export { parseTemplate, staticText };
-export type { Bytes, BytesPerSecond, FieldSide, Milliseconds, Parsed, Template };
+export type { Bytes, BytesPerSecond, FieldSide, KeyPart, Milliseconds, Parsed, Rate, Template };
+
+/** Whether a filter does what it decides, or only counts and logs what it would have done. */
+export type Mode = "enforce" | "observe";
+
+/** Memory that all workers share. */
+export interface MemoryRequest {
+  /** Another one gets other memory. What does not change how the bytes are read should not be in it. */
+  readonly identity: string;
+  /** Bytes for all workers together. */
+  readonly bytes: number;
+  /**
+   * Bytes for each worker, behind those; 0 if left out. Each 32-bit number there is what the worker has of the number at
+   * the same place of the shared ones: it is taken off there when the worker dies.
+   */
+  readonly perWorker?: number;
+}
+
+/** A file that the options of a filter name. */
+export interface FilterFile {
+  /** As written: relative to the folder of the configuration. */
+  readonly name: string;
+  /** Where in the options it is named. */
+  readonly path: readonly (string | number)[];
+}
 
 /** How a filter's options are written. */
 export interface FilterSchema<Options = unknown, Written = unknown> {
@@ -32,6 +61,16 @@ export interface FilterSchema<Options = unknown, Written = unknown> {
   readonly answers?: boolean;
   /** The filter decides who may pass (access, authentication): `pathPolicy: lenient` beside it is warned about. */
   readonly guards?: boolean;
+  /** For filters that can be told only to observe. */
+  mode?(options: Options): Mode;
+  /** For filters that count in memory which all workers share. */
+  memory?(options: Options): MemoryRequest | null;
+  /** The upstreams that the filter asks by itself. */
+  upstreams?(options: Options): readonly string[];
+  /** The files that the options name: read with the configuration, and watched like it. */
+  files?(options: Options): readonly FilterFile[];
+  /** The options with what the files hold, by name as written. */
+  withFiles?(options: Options, texts: ReadonlyMap<string, string>): Parsed<Options>;
 }
 
 /** The filters that a configuration may name. */
@@ -140,6 +179,42 @@ export function oneOrMany<Output, Input>(
 ): z.ZodType<Output[], Input | readonly Input[]> {
   const list = z.array(item).min(options.empty === true ? 0 : 1);
   return z.union([item.transform((value) => [value]), list]);
+}
+
+/** `mode` of a filter that can be told only to observe. */
+export function mode(): z.ZodType<Mode, Mode | undefined> {
+  return z
+    .enum(["enforce", "observe"])
+    .prefault("enforce")
+    .describe(
+      "`observe`: nothing is done, but the log and the metrics have what would have been done.",
+    );
+}
+
+/** How one part of a request's key is written. */
+export type KeyPartInput =
+  | "client-ip"
+  | "route"
+  | { readonly header: string }
+  | { readonly cookie: string };
+
+/** What requests are told apart by: one part or several, which count together. */
+export function requestKey(): z.ZodType<KeyPart[], KeyPartInput | readonly KeyPartInput[]> {
+  const part = z.union([
+    z.enum(["client-ip", "route"]).transform((kind): KeyPart => ({ kind })),
+    z
+      .strictObject({ header: headerName().describe("Name of a field of the request.") })
+      .transform(({ header }): KeyPart => ({ kind: "header", name: header })),
+    z
+      .strictObject({
+        cookie: z
+          .string()
+          .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "expected the name of a cookie" })
+          .describe("Name of a cookie."),
+      })
+      .transform(({ cookie }): KeyPart => ({ kind: "cookie", name: cookie })),
+  ]);
+  return oneOrMany(part);
 }
 
 /** How messages name a value: `a string`, `the number 5`, `nothing`. */

@@ -140,6 +140,58 @@ export interface Filter<State = unknown> {
   onEnd?(context: FilterContext<State>, outcome: Outcome): void;
 }
 
+/** What a filter is made with besides its options: what it has of its worker, and of the process. */
+export interface FilterEnvironment {
+  /** The route's name. */
+  readonly route: string;
+  /** The memory that the filter's schema has asked for; null if it has asked for none. */
+  readonly memory: FilterMemory | null;
+  /** Monotonic milliseconds, the same for all workers to within a turn of their loops. */
+  readonly now: () => number;
+  /** Calls back after so many milliseconds, unless the function that it returns is called before. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /**
+   * Sends a request of the filter's own to an upstream of the configuration, over the connections that the proxy keeps
+   * to it anyway. Only for upstreams that the filter's schema has named.
+   */
+  readonly ask: (upstream: string, question: Question) => Promise<Answer>;
+}
+
+/** Memory that all workers share; it outlives reloads as long as the filter's schema calls it the same. */
+export interface FilterMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** Random numbers, the same in all workers and as long as there is this memory. */
+  readonly seed: Uint32Array;
+  /** Where the filter's bytes begin. They were zero in the beginning. */
+  readonly offset: number;
+  /** The row of this worker. */
+  readonly row: number;
+}
+
+/** A request of a filter's own; it has no body. */
+export interface Question {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** Host; undefined: that of the endpoint. */
+  readonly host?: string | undefined;
+  readonly headers: HeaderList;
+  /** Milliseconds until the answer has to be complete. */
+  readonly timeout: number;
+  /** The most bytes of a body that are taken; an answer with more fails. */
+  readonly maxBody: number;
+}
+
+/** What came of it. */
+export type Answer =
+  | {
+      readonly ok: true;
+      readonly status: number;
+      readonly headers: HeaderList;
+      readonly body: Uint8Array;
+    }
+  | { readonly ok: false; readonly code: FailureCode; readonly detail: string };
+
 /** How far a filter can be trusted with input (see the filters' READMEs). */
 export type SecurityPosture = "untrusted-both" | "untrusted-downstream" | "trusted-only";
 
@@ -155,5 +207,7 @@ export interface FilterKind<Config = unknown, State = unknown> {
    */
   readonly pure: boolean;
   /** Makes the filter of one route from its checked configuration; called when a snapshot is linked. */
-  create(config: Config): Filter<State>;
+  create(config: Config, environment: FilterEnvironment): Filter<State>;
+  /** For filters that `explain` does not run: what this one is set to, in a few words. */
+  summary?(config: Config): string;
 }

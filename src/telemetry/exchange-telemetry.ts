@@ -2,7 +2,7 @@
 
 import { FAILURES, FAILURE_CODES, type FailureCode } from "#core/errors.ts";
 import type { ExchangeRecord, ExchangeSink } from "#model/record.ts";
-import { type MetricsTable, OUTCOMES } from "#model/shared/metrics-table.ts";
+import { FILTER_ACTIONS, type MetricsTable, OUTCOMES } from "#model/shared/metrics-table.ts";
 import type { AccessLog } from "./access-log.ts";
 
 /** Where exchanges are counted and logged. */
@@ -23,6 +23,8 @@ const FAILURE_INDEX: ReadonlyMap<FailureCode, number> = new Map(
 const FAILED = OUTCOMES.indexOf("failed");
 const SWITCHED = OUTCOMES.indexOf("1xx");
 const ABORTED = OUTCOMES.indexOf("aborted");
+
+const NONE: readonly never[] = [];
 
 class ExchangeTelemetry implements ExchangeSink {
   readonly #metrics: MetricsTable;
@@ -53,6 +55,9 @@ class ExchangeTelemetry implements ExchangeSink {
         // A reused connection took no time to make, and says nothing about making one.
         record.connectMs > 0 ? record.connectMs : -1,
       );
+    }
+    for (const { slot, action, observed } of record.filterActions ?? NONE) {
+      if (slot >= 0) metrics.countFilter(slot, FILTER_ACTIONS.indexOf(action), observed);
     }
     if (record.failure !== null) metrics.countFailure(FAILURE_INDEX.get(record.failure) ?? 0);
     if (record.failure === "internal_error") metrics.countBug();

@@ -29,6 +29,7 @@ const PLAIN: ExchangeRecord = {
   totalMs: 4.756,
   failure: null,
   failureDetail: "",
+  filterActions: null,
   upgrade: "",
 };
 

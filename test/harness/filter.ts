@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { normalise, splitTarget } from "#core/http/path.ts";
 import { type BodyFraming, RequestHead, ResponseHead } from "#core/http/message.ts";
 import type { Decision } from "#dataplane/decision.ts";
+import type { FilterAction } from "#model/record.ts";
 import { FilterRun } from "#dataplane/filter/run.ts";
 import type { FilterSubject } from "#dataplane/filter/view.ts";
 import type { LinkedRoute } from "#dataplane/linked.ts";
@@ -16,7 +17,8 @@ import { FILTER_SCHEMAS } from "#filters/schemas.ts";
 import { linkFilters } from "#link/filters.ts";
 import type { FilterData } from "#model/snapshot.ts";
 import type { FilterSchema } from "#sdk/config.ts";
-import type { LocalResponse, RequestView } from "#sdk/index.ts";
+import type { Answer, LocalResponse, Outcome, Question, RequestView } from "#sdk/index.ts";
+import { TestFilterRuntime } from "./filter-runtime.ts";
 
 /** The name of a built-in filter. */
 export type FilterName = keyof typeof FILTER_SCHEMAS;
@@ -64,22 +66,39 @@ function sentences(issues: readonly object[]): string[] {
   });
 }
 
+/** What a worker gives to filters; a test may share it between exchanges, and say who answers their questions. */
+export interface FakeWorker {
+  readonly runtime?: TestFilterRuntime;
+  readonly ask?: (upstream: string, question: Question) => Promise<Answer>;
+}
+
+/** The steps of a route as data of a snapshot. */
+export function filterData(use: readonly Partial<Record<FilterName, unknown>>[]): FilterData[] {
+  return use.flatMap((step) =>
+    (Object.entries(step) as [FilterName, unknown][]).map(([name, written], index) => {
+      const schema: FilterSchema = FILTER_SCHEMAS[name];
+      const config = readOptions(name, written);
+      const memory = schema.memory?.(config) ?? null;
+      return {
+        kind: "built-in" as const,
+        name,
+        place: `routes[0].use[${index}]`,
+        config,
+        observe: schema.mode?.(config) === "observe",
+        slot: index,
+        memory: memory === null ? null : { perWorker: 0, ...memory, key: memory.identity },
+      };
+    }),
+  );
+}
+
 /** One exchange on a route with these filters, in the order written: `{ stripPrefix: "/api" }`. */
 export function startExchange(
   use: readonly Partial<Record<FilterName, unknown>>[],
   request: FakeRequest = {},
+  worker: FakeWorker = {},
 ): FakeExchange {
-  return new FakeExchange(
-    use.flatMap((step) =>
-      (Object.entries(step) as [FilterName, unknown][]).map(([name, written], index) => ({
-        kind: "built-in" as const,
-        name,
-        place: `routes[0].use[${index}]`,
-        config: readOptions(name, written),
-      })),
-    ),
-    request,
-  );
+  return new FakeExchange(filterData(use), request, worker);
 }
 
 /** An exchange on its way through the filters of a route. */
@@ -93,7 +112,7 @@ export class FakeExchange implements FilterSubject {
   local = false;
   readonly #run: FilterRun;
 
-  constructor(filters: readonly FilterData[], fake: FakeRequest) {
+  constructor(filters: readonly FilterData[], fake: FakeRequest, worker: FakeWorker = {}) {
     const { request, plan } = this;
     const target = fake.target ?? "/";
     const { path, query } = splitTarget(target);
@@ -111,7 +130,12 @@ export class FakeExchange implements FilterSubject {
     this.scheme = fake.scheme ?? "http";
     this.clientIp = fake.clientIp ?? "192.0.2.7";
     this.requestId = fake.requestId ?? "id-1";
-    const chain = linkFilters(filters, { filters: FILTERS, inline: () => null });
+    const { runtime = new TestFilterRuntime(), ask = noAnswer } = worker;
+    for (const filter of filters) {
+      if (filter.kind === "built-in") runtime.provide(filter.memory);
+    }
+    const source = { filters: FILTERS, inline: () => null, runtime, ask };
+    const chain = linkFilters(filters, fake.route ?? "shop", source);
     const route: Pick<LinkedRoute, "name" | "filters"> = {
       name: fake.route ?? "shop",
       filters: chain,
@@ -123,6 +147,24 @@ export class FakeExchange implements FilterSubject {
   /** The request as the filters see it. */
   get view(): RequestView {
     return this.#run.request;
+  }
+
+  /** What filters did, or would have done. */
+  get actions(): readonly FilterAction[] {
+    return this.#run.actions ?? [];
+  }
+
+  /** Runs the request hooks, however long they take. */
+  async requestHeadLate(): Promise<Decision> {
+    return this.#run.requestHead();
+  }
+
+  /** Tells the filters that it is over. */
+  end(outcome: Partial<Outcome> = {}): void {
+    const over = { status: 200, failure: "", requestBytes: 0, responseBytes: 0, duration: 1 };
+    this.#run.end({ ...over, ...outcome }, (place, error) =>
+      assert.fail(`${place}: ${String(error)}`),
+    );
   }
 
   /** Runs the request hooks. */
@@ -151,8 +193,9 @@ export class FakeExchange implements FilterSubject {
   }
 
   /** Runs the response hooks over an answer with these fields. */
-  respond(status: number, fields: Fields): ResponseHead {
+  respond(status: number, fields: Fields = [], local = false): ResponseHead {
     const head = new ResponseHead();
+    this.local = local;
     head.status = status;
     for (const [name, value] of fields) head.headers.append(name, value);
     this.response = head;
@@ -161,4 +204,8 @@ export class FakeExchange implements FilterSubject {
     assert.deepEqual(decision, { kind: "continue" });
     return head;
   }
+}
+
+function noAnswer(): Promise<Answer> {
+  return Promise.resolve({ ok: false, code: "no_endpoint", detail: "" });
 }

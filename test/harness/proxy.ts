@@ -7,8 +7,10 @@
 import assert from "node:assert/strict";
 import type { Filter, FilterKind } from "#sdk/filter.ts";
 import { Xorshift } from "#core/random.ts";
+import { Timer } from "#core/time/timers.ts";
 import { DataPlane } from "#dataplane/dataplane.ts";
 import type { EndpointState } from "#dataplane/linked.ts";
+import type { FilterRuntime } from "#link/filters.ts";
 import { link } from "#link/link.ts";
 import { EndpointTable, HEALTH } from "#model/shared/endpoint-table.ts";
 import { WorkerTable } from "#model/shared/worker-table.ts";
@@ -27,6 +29,7 @@ import type { CertificateUpdate, ListenerTlsData, UpstreamTlsData } from "#model
 import type { TicketSecrets } from "#model/worker.ts";
 import { WorkerTls } from "#tls/serve/worker-tls.ts";
 import type { Listener, SocketAddress, Transport } from "#transport/contract.ts";
+import { TestFilterRuntime } from "./filter-runtime.ts";
 import { createTestTransport } from "./transports.ts";
 
 /** Where the backend of a proxy under test listens: a port of 127.0.0.1, or an address. */
@@ -135,6 +138,24 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const tls = new WorkerTls(transport.tls, (name, reason) =>
     logs.push({ level: "error", code: "certificate_unusable", message: `${name}: ${reason}` }),
   );
+  const filterRuntime = new TestFilterRuntime();
+  const runtimeFor = (data: SnapshotData): FilterRuntime => {
+    for (const { filters } of data.routes) {
+      for (const filter of filters) {
+        if (filter.kind === "built-in") filterRuntime.provide(filter.memory);
+      }
+    }
+    return {
+      row: 0,
+      now: () => transport.timers.now,
+      after: (milliseconds, callback) => {
+        const timer = new Timer({ onTimer: callback }, 0);
+        transport.timers.schedule(timer, milliseconds);
+        return () => transport.timers.cancel(timer);
+      },
+      memory: (key) => filterRuntime.memory(key),
+    };
+  };
   const apply = (changed: ProxyOptions): void => {
     const data = snapshotOf(changed);
     const certificates = changed.certificates ?? [];
@@ -146,6 +167,8 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
       link(data, {
         filters: changed.filters ?? new Map(),
         inline: changed.inline ?? (() => null),
+        filterRuntime: runtimeFor(data),
+        ask: (upstream, question) => dataPlane.ask(upstream, question),
         endpointState: stateOf,
         listenerTls: tls.prepare(data, certificates),
         upstreamContext: (one) => tls.upstreamContext(one),
@@ -225,6 +248,7 @@ function copyOf(record: ExchangeRecord): ExchangeRecord {
     totalMs: record.totalMs,
     failure: record.failure,
     failureDetail: record.failureDetail,
+    filterActions: record.filterActions,
     upgrade: record.upgrade,
   };
 }

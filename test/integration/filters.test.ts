@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { FILTERS } from "#filters/runtime.ts";
-import type { FilterData, RouteData } from "#model/snapshot.ts";
+import type { RouteData } from "#model/snapshot.ts";
 import { get, post, request } from "../harness/client.ts";
-import { type FilterName, readOptions } from "../harness/filter.ts";
+import { type FilterName, filterData } from "../harness/filter.ts";
 import { response } from "../harness/origin.ts";
 import { type SceneOptions, scene } from "../harness/scene.ts";
 import type { Message } from "../harness/wire.ts";
@@ -13,15 +13,7 @@ type Step = Partial<Record<FilterName, unknown>>;
 
 /** A scene whose route has these filters. */
 function using(steps: readonly Step[], rest: Partial<RouteData> = {}): SceneOptions {
-  const filters = steps.flatMap((step, index) =>
-    (Object.entries(step) as [FilterName, unknown][]).map(([name, written]): FilterData => ({
-      kind: "built-in",
-      name,
-      place: `routes[0].use[${index}]`,
-      config: readOptions(name, written),
-    })),
-  );
-  return { filters: FILTERS, route: { filters, ...rest } };
+  return { filters: FILTERS, route: { filters: filterData(steps), ...rest } };
 }
 
 function fields(message: Pick<Message, "fields">, name: string): string[] {

@@ -167,6 +167,7 @@ test("every configuration in YAML passes `sluice check` without a warning", asyn
   ] as const) {
     writeFileSync(join(directory, "tls", name), `-----BEGIN ${kind}-----\nMA==\n`);
   }
+  for (const list of ["office.txt", "blocklist.txt"]) writeFileSync(join(directory, list), "");
   let seen = 0;
   for (const { page, line, language, text } of blocks) {
     // A first line that names another file says that it is somebody else's.

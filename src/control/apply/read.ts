@@ -83,6 +83,7 @@ export class ConfigReader {
       instance,
       accessLog,
       files: { directory: folder, texts },
+      filters,
     });
     if (!compiled.ok) {
       return this.#broken(files, [...loaded.warnings, ...compiled.diagnostics], sources);

@@ -11,11 +11,13 @@ import { z } from "#sdk/config.ts";
 import { type Compiled, type CompileOptions, compile, type Slots } from "./compile.ts";
 import { SlotAllocator } from "./slots.ts";
 
+const FILTERS = { mark: { schema: z.object({ by: z.string() }), describe: "Marks." } };
+
 /** Allocators with room for a few. */
 export function smallSlots(endpoints = 16, routes = 16): Slots {
   const rows = (capacity: number): SlotAllocator =>
     new SlotAllocator({ capacity, grace: 0, now: () => 0 });
-  return { endpoints: rows(endpoints), routes: rows(routes) };
+  return { endpoints: rows(endpoints), routes: rows(routes), filters: rows(routes) };
 }
 
 /** Compiles a configuration that is valid but for what compiling may find. */
@@ -28,7 +30,7 @@ export async function compileYaml(
     await writeFile(join(directory, "sluice.yaml"), yaml);
     const loaded = await loadConfig({
       origin: { kind: "file" },
-      filters: { mark: { schema: z.object({ by: z.string() }), describe: "Marks." } },
+      filters: FILTERS,
       directory,
       environment: {},
       aliases: {},
@@ -43,6 +45,7 @@ export async function compileYaml(
       accessLog: "json",
       slots: smallSlots(),
       files: { directory: loaded.directory, texts: loaded.texts },
+      filters: FILTERS,
       ...options,
     });
   } finally {

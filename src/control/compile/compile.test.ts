@@ -61,7 +61,15 @@ describe("compile", () => {
     );
     assert.deepEqual(routes[0]?.timeouts, { tunnelIdle: 300_000 });
     assert.deepEqual(routes[0]?.filters, [
-      { kind: "built-in", name: "mark", config: { by: "a" }, place: "routes[0].use[0]" },
+      {
+        kind: "built-in",
+        name: "mark",
+        config: { by: "a" },
+        place: "routes[0].use[0]",
+        observe: false,
+        slot: 0,
+        memory: null,
+      },
     ]);
   });
 

@@ -8,9 +8,21 @@ import type { SourceMap } from "#config/source-map.ts";
 import type { Config } from "#config/types.ts";
 import { EndpointTable } from "#model/shared/endpoint-table.ts";
 import { MetricsTable } from "#model/shared/metrics-table.ts";
-import type { ModuleData, RouteData, SnapshotData, UpstreamData } from "#model/snapshot.ts";
+import type {
+  FilterData,
+  ModuleData,
+  RouteData,
+  SnapshotData,
+  UpstreamData,
+} from "#model/snapshot.ts";
+import type { FilterSchemas } from "#sdk/config.ts";
 import { hashOf } from "./hash.ts";
-import { compileRoutes, hasInlineFilter, type UnplacedRoute } from "./routes.ts";
+import {
+  compileRoutes,
+  hasInlineFilter,
+  type UnplacedFilter,
+  type UnplacedRoute,
+} from "./routes.ts";
 import { findShadowed } from "./shadowed.ts";
 import type { SlotAllocator } from "./slots.ts";
 import { type ConfigFiles, certificateSources, compileListenerTls, redirectPort } from "./tls.ts";
@@ -20,6 +32,8 @@ import { compileUpstream, type UnplacedUpstream } from "./upstreams.ts";
 export const ENDPOINT_SLOTS: number = EndpointTable.SLOTS;
 /** Rows of routes in shared memory; routes that find none share one behind these. */
 export const ROUTE_SLOTS: number = MetricsTable.ROUTES;
+/** Rows of filters in shared memory; what filters that find none do is not counted. */
+export const FILTER_SLOTS: number = MetricsTable.FILTERS;
 
 /** What compiling needs besides the configuration. */
 export interface CompileOptions {
@@ -34,6 +48,8 @@ export interface CompileOptions {
   /** The form of the access log where the configuration says `auto`. */
   readonly accessLog: "json" | "pretty" | "off";
   readonly files: ConfigFiles;
+  /** The filters that there are. */
+  readonly filters: FilterSchemas;
   /** Rows of endpoints and routes, kept from one configuration to the next. */
   readonly slots: Slots;
 }
@@ -42,12 +58,14 @@ export interface CompileOptions {
 export interface Slots {
   readonly endpoints: SlotAllocator;
   readonly routes: SlotAllocator;
+  readonly filters: SlotAllocator;
 }
 
 /** What has a row in a snapshot, for `SlotAllocator.retain`. */
 export interface SlotKeys {
   readonly endpoints: readonly string[];
   readonly routes: readonly string[];
+  readonly filters: readonly string[];
 }
 
 /** The outcome of compiling. */
@@ -72,6 +90,7 @@ export function compile(config: Config, options: CompileOptions): Compiled {
   const routes = compileRoutes(config.routes, {
     upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
     code: module === null ? "" : `${module.url} ${module.generation}`,
+    filters: options.filters,
   });
   const content: Omit<SnapshotData, "generation" | "hash"> = {
     listeners: config.listen.map((listen) => ({
@@ -82,7 +101,7 @@ export function compile(config: Config, options: CompileOptions): Compiled {
     })),
     certificates: certificateSources(config, options.files.directory),
     upstreams: placed,
-    routes: placeRoutes(routes, slots.routes),
+    routes: placeRoutes(routes, slots),
     trustedProxies: config.trustedProxies.map((block) => block.text),
     timeouts: connectionTimeouts(config),
     limits: {
@@ -101,6 +120,9 @@ export function compile(config: Config, options: CompileOptions): Compiled {
     keys: {
       endpoints: upstreams.flatMap(({ endpoints }) => endpoints.map(({ key }) => key)),
       routes: routes.map(({ key }) => key),
+      filters: routes.flatMap(({ filters }) =>
+        filters.flatMap((filter) => (filter.kind === "inline" ? [] : [filter.key])),
+      ),
     },
     warnings: sortDiagnostics(findShadowed(content.routes, sources)),
   };
@@ -123,11 +145,21 @@ function placeUpstreams(
   return isFull ? null : placed;
 }
 
-function placeRoutes(routes: readonly UnplacedRoute[], slots: SlotAllocator): RouteData[] {
-  return routes.map(({ key, ...route }) => {
-    const slot = slots.allocate(key);
-    return { slot: slot < 0 ? MetricsTable.OTHER_ROUTE : slot, ...route };
+function placeRoutes(routes: readonly UnplacedRoute[], slots: Slots): RouteData[] {
+  return routes.map(({ key, filters, ...route }) => {
+    const slot = slots.routes.allocate(key);
+    return {
+      slot: slot < 0 ? MetricsTable.OTHER_ROUTE : slot,
+      ...route,
+      filters: filters.map((filter) => placeFilter(filter, slots.filters)),
+    };
   });
+}
+
+function placeFilter(filter: UnplacedFilter, slots: SlotAllocator): FilterData {
+  if (filter.kind === "inline") return filter;
+  const { key, ...data } = filter;
+  return { ...data, slot: slots.allocate(key) };
 }
 
 function tooManyEndpoints(sources: SourceMap): Diagnostic {

@@ -3,7 +3,7 @@
 import type { FailureCode } from "#core/errors.ts";
 import { HEADER } from "#core/http/header-names.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
-import type { ExchangeRecord } from "#model/record.ts";
+import type { ExchangeRecord, FilterAction } from "#model/record.ts";
 import type { Outcome } from "#sdk/filter.ts";
 import type { Exchange } from "../exchange.ts";
 
@@ -106,6 +106,9 @@ export class RecordView implements ExchangeRecord {
   }
   get failureDetail(): string {
     return this.#of.failureDetail;
+  }
+  get filterActions(): readonly FilterAction[] | null {
+    return this.#of.filters?.actions ?? null;
   }
   get upgrade(): string {
     return this.#of.upgrade;

@@ -2,10 +2,10 @@
  * Counters and histograms of the workers. Each row has one writer, so an observation is a few plain additions
  * and nobody waits for anybody; whoever reads adds the rows up. Counters outlive the worker that counted.
  *
- *     row   [ failures by code ] [ process ] [ routes × 32 ] [ endpoints × 48 ]
+ *     row   [ failures by code ] [ process ] [ routes × 32 ] [ endpoints × 48 ] [ filters × 16 ]
  *     group requests by status class · bytes in · bytes out · histogram of durations
  *
- * A row takes 1.75 MiB of address space; the memory behind it is only used for slots that are.
+ * A row takes 1.9 MiB of address space; the memory behind it is only used for slots that are.
  */
 
 import { FAILURE_CODES } from "#core/errors.ts";
@@ -20,6 +20,12 @@ export const STATUS_CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as con
 
 /** How requests to endpoints end, by index: the class of the answer's status, or none came. */
 export const OUTCOMES = ["failed", "1xx", "2xx", "3xx", "4xx", "5xx", "aborted"] as const;
+
+/** What a filter does to an exchange other than letting it pass, by index. */
+export const FILTER_ACTIONS = ["responded", "refused", "reset", "failed", "changed"] as const;
+
+/** Cells of a filter: where those begin that it did, and those that it would have done. */
+export const FILTER_CELLS = { enforced: 0, observed: 8, size: 16 } as const;
 
 /** Cells of a histogram: a count per bucket, then the sum in milliseconds. */
 export const HISTOGRAM_CELLS: number = BUCKETS.length + 2;
@@ -52,13 +58,15 @@ const PROCESS_CELLS = { bugs: 0, size: 8 } as const;
 
 const ROUTES = 1024;
 const ENDPOINTS = 4096;
+const FILTERS = 1024;
 const FAILURES_AT = 0;
 /** With room for the codes to come. */
 const FAILURES_SIZE = 96;
 const PROCESS_AT = FAILURES_AT + FAILURES_SIZE;
 const ROUTES_AT = PROCESS_AT + PROCESS_CELLS.size;
 const ENDPOINTS_AT = ROUTES_AT + (ROUTES + 2) * ROUTE_CELLS.size;
-const ROW = ENDPOINTS_AT + ENDPOINTS * ENDPOINT_CELLS.size;
+const FILTERS_AT = ENDPOINTS_AT + ENDPOINTS * ENDPOINT_CELLS.size;
+const ROW = FILTERS_AT + FILTERS * FILTER_CELLS.size;
 
 /** Counters of the process. */
 export class MetricsTable {
@@ -68,6 +76,7 @@ export class MetricsTable {
   /** Requests for which there was no route, or that could not be read. */
   static readonly NO_ROUTE: number = ROUTES + 1;
   static readonly ENDPOINTS: number = ENDPOINTS;
+  static readonly FILTERS: number = FILTERS;
 
   readonly #cells: Float64Array;
   readonly #rows: number;
@@ -84,7 +93,7 @@ export class MetricsTable {
     this.#own = row * ROW;
   }
 
-  /** 1.75 MiB for each worker and the control thread. */
+  /** 1.9 MiB for each worker and the control thread. */
   static byteLength(workers: number): number {
     return (workers + 1) * ROW * Float64Array.BYTES_PER_ELEMENT;
   }
@@ -128,6 +137,12 @@ export class MetricsTable {
     if (connectMs >= 0) this.#observe(at + ENDPOINT_CELLS.connect, connectMs);
   }
 
+  /** Counts what a filter did, or would have done: index into `FILTER_ACTIONS`. */
+  countFilter(slot: number, action: number, observed: boolean): void {
+    const from = observed ? FILTER_CELLS.observed : FILTER_CELLS.enforced;
+    this.#cells[this.#own + FILTERS_AT + slot * FILTER_CELLS.size + from + action]!++;
+  }
+
   /** Counts a fault by the place of its code in `FAILURE_CODES`. */
   countFailure(index: number): void {
     this.#cells[this.#own + FAILURES_AT + index]!++;
@@ -146,6 +161,11 @@ export class MetricsTable {
   /** Cells of an endpoint as `ENDPOINT_CELLS` has them, summed over all rows. */
   endpoint(slot: number): Float64Array {
     return this.#sum(ENDPOINTS_AT + slot * ENDPOINT_CELLS.size, ENDPOINT_CELLS.size);
+  }
+
+  /** Cells of a filter as `FILTER_CELLS` has them, summed over all rows. */
+  filter(slot: number): Float64Array {
+    return this.#sum(FILTERS_AT + slot * FILTER_CELLS.size, FILTER_CELLS.size);
   }
 
   /** Counts of faults, by the place of their codes in `FAILURE_CODES`. */

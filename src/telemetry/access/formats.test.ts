@@ -4,10 +4,12 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
+import { ByteWriter } from "#core/bytes/writer.ts";
 import { FAILURES, FAILURE_CODES } from "#core/errors.ts";
 import { recordWith } from "../record.fixture.ts";
 import { combinedLines } from "./combined.ts";
 import { LEVELS, jsonLine } from "./json.ts";
+import { JsonLines } from "./json-lines.ts";
 import { prettyLines } from "./pretty.ts";
 
 const combined = combinedLines(0);
@@ -279,4 +281,28 @@ test("the guide's example lines are what is written", () => {
   for (const code of Object.keys(parsed(jsonLine(fault)))) {
     assert.ok(guide.includes(`\`${code}\``), `docs/guide/logs.md does not explain ${code}`);
   }
+});
+
+test("json and pretty: what filters would have done that only observe stands in the line, what they did does not", () => {
+  const action = {
+    filter: "rateLimit",
+    slot: 0,
+    action: "refused",
+    detail: "rate_limited",
+  } as const;
+  const done = recordWith({ filterActions: [{ ...action, observed: false }] });
+  const spared = recordWith({
+    filterActions: [
+      { ...action, observed: true },
+      { ...action, observed: true, filter: "cors", action: "reset", detail: "" },
+    ],
+  });
+  assert.equal(parsed(jsonLine(spared))["observed"], "rateLimit refused rate_limited; cors reset");
+  assert.match(pretty(spared), / observed: rateLimit refused rate_limited; cors reset\n$/);
+  assert.equal(jsonLine(done), jsonLine(recordWith()));
+  assert.equal(
+    new JsonLines(new ByteWriter(1024)).write(spared),
+    false,
+    "left to the form that can say it",
+  );
 });

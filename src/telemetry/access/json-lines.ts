@@ -155,7 +155,9 @@ export class JsonLines {
   /** Writes the line of a record. False: it has to be written by `jsonLine`, and nothing was written. */
   write(record: ExchangeRecord): boolean {
     const { fields, queueMs, connectMs, firstByteMs } = record;
-    if (record.failure !== null || record.upgrade !== "" || record.attempts === 0) return false;
+    const { failure, upgrade, attempts, filterActions } = record;
+    if (failure !== null || upgrade !== "" || attempts === 0 || filterActions !== null)
+      return false;
     // What did not happen is left out, which is rare once there was an attempt.
     if (fields === null || !(queueMs >= 0 && connectMs >= 0 && firstByteMs >= 0)) return false;
     const end = this.#line(record, fields);

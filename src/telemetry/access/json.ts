@@ -5,6 +5,7 @@ import type { ExchangeRecord } from "#model/record.ts";
 import { clip, escapeJson } from "../escape.ts";
 import { redactQuery } from "../redact.ts";
 import { LIMITS, protocolOf } from "./limits.ts";
+import { observedText } from "./observed.ts";
 
 /** pino's numbers of levels. */
 export const LEVELS: Readonly<Record<Severity, number>> = {
@@ -37,6 +38,7 @@ export function jsonLine(record: ExchangeRecord): string {
   line += `,"attempts":${record.attempts}`;
   line += timing(record);
   line += property("upgrade", record.upgrade);
+  line += property("observed", observedText(record));
   if (failure !== null) {
     line += `,"failure":"${failure}"${property("reason", FAILURES[failure].sentence)}`;
     line += property("detail", record.failureDetail);

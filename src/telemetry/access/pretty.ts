@@ -6,6 +6,7 @@ import { timeOfDay } from "#core/time/calendar.ts";
 import { type Paint, painter } from "../colour.ts";
 import { clip, escapeText } from "../escape.ts";
 import { redactQuery } from "../redact.ts";
+import { observedText } from "./observed.ts";
 
 /** Longest URL that is shown. */
 const URL_MAX = 200;
@@ -29,7 +30,7 @@ export function prettyLines(
     const url = `${record.host}${redactQuery(clip(record.target, URL_MAX))}`;
     const what = `${status(record, paint)} ${escapeText(record.method || "-")} ${escapeText(url)}`;
     const much = paint("dim", `${duration(record.totalMs)} ${size(record.responseBytes)}`);
-    return `${time} ${what} ${much}${destination(record, paint)}${fault(record, paint)}\n`;
+    return `${time} ${what} ${much}${destination(record, paint)}${observed(record, paint)}${fault(record, paint)}\n`;
   };
 }
 
@@ -45,6 +46,11 @@ function destination(record: ExchangeRecord, paint: Paint): string {
   const tries = record.attempts > 1 ? ` (${record.attempts} attempts)` : "";
   const upgrade = record.upgrade === "" ? "" : ` ${record.upgrade}`;
   return paint("dim", escapeText(` → ${record.upstream} ${record.endpoint}${tries}${upgrade}`));
+}
+
+function observed(record: ExchangeRecord, paint: Paint): string {
+  const text = observedText(record);
+  return text === "" ? "" : paint("yellow", escapeText(` observed: ${clip(text, URL_MAX)}`));
 }
 
 function fault(record: ExchangeRecord, paint: Paint): string {

@@ -21,6 +21,7 @@ export type InstrumentName =
   | "bytesOut"
   | "exchanges"
   | "failures"
+  | "filterActions"
   | "upstreamRequests"
   | "attempts"
   | "retries"
@@ -77,6 +78,12 @@ export const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
     "sluice_failures_total",
     ["code"],
     "Faults by their stable code, as the log and Proxy-Status have it.",
+  ),
+
+  filterActions: counter(
+    "sluice_filter_actions_total",
+    ["route", "filter", "mode", "action"],
+    "What filters did to requests other than letting them pass; with mode observe, what they would have done.",
   ),
 
   upstreamRequests: counter(

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { HEALTH } from "#model/shared/endpoint-table.ts";
-import { MetricsTable } from "#model/shared/metrics-table.ts";
+import { FILTER_ACTIONS, MetricsTable } from "#model/shared/metrics-table.ts";
 import { type SharedTables, openTables, tableSizes } from "#model/shared/tables.ts";
 import type { SnapshotData } from "#model/snapshot.ts";
 import { missing, requireProgram } from "../../../test/harness/requires.ts";
@@ -26,7 +26,11 @@ function names(
 ): Names {
   return {
     generation,
-    routes: Object.entries(routes).map(([name, slot]) => ({ name, slot })),
+    routes: Object.entries(routes).map(([name, slot]) => ({
+      name,
+      slot,
+      filters: [{ kind: "built-in", name: "rateLimit", slot: 0 }],
+    })),
     upstreams: endpoints.map(([slot, upstream, name]) => ({
       name: upstream,
       endpoints: [{ slot, name }],
@@ -90,8 +94,9 @@ function value(
 }
 
 test("every instrument is exposed, with its type, help and labels, and nothing else is", () => {
-  const { metrics, read } = setUp();
+  const { metrics, read, worker } = setUp();
   metrics.use(names(1, { home: 0 }, [[0, "web", "http://127.0.0.1:3000"]]));
+  worker.metrics.countFilter(0, 0, false);
   const families = read();
   const instruments = Object.values(INSTRUMENTS);
   assert.deepEqual(
@@ -224,8 +229,8 @@ test("routes and endpoints of the same name are one series", () => {
       [1, "web", "e"],
     ]),
     routes: [
-      { name: "same", slot: 0 },
-      { name: "same", slot: 1 },
+      { name: "same", slot: 0, filters: [] },
+      { name: "same", slot: 1, filters: [] },
     ],
   } as unknown as Names;
   metrics.use(twins);
@@ -312,4 +317,33 @@ test("the guide lists every metric as it is", () => {
     .filter((line) => /^\| `(?:sluice|process)_/.test(line))
     .map((line) => line.replaceAll(/ +/g, " "));
   assert.deepEqual(documented, rows);
+});
+
+test("what filters did and would have done is counted by route, and what they never did is not there", () => {
+  const { worker, other, metrics } = setUp();
+  metrics.use({
+    generation: 1,
+    routes: [
+      {
+        name: "shop",
+        slot: 0,
+        filters: [
+          { kind: "inline", name: "mine", place: "" },
+          { kind: "built-in", name: "rateLimit", slot: 3 },
+        ],
+      },
+    ],
+    upstreams: [],
+  } as unknown as Names);
+  worker.metrics.countFilter(3, FILTER_ACTIONS.indexOf("refused"), false);
+  worker.metrics.countFilter(3, FILTER_ACTIONS.indexOf("refused"), true);
+  other.metrics.countFilter(3, FILTER_ACTIONS.indexOf("refused"), true);
+  const lines = metrics
+    .expose("prometheus")
+    .split("\n")
+    .filter((line) => line.startsWith("sluice_filter_actions_total{"));
+  assert.deepEqual(lines, [
+    'sluice_filter_actions_total{route="shop",filter="rateLimit",mode="enforce",action="refused"} 1',
+    'sluice_filter_actions_total{route="shop",filter="rateLimit",mode="observe",action="refused"} 2',
+  ]);
 });

@@ -6,6 +6,8 @@
 import { FAILURE_CODES } from "#core/errors.ts";
 import {
   ENDPOINT_CELLS,
+  FILTER_ACTIONS,
+  FILTER_CELLS,
   HISTOGRAM_CELLS,
   MetricsTable,
   OUTCOMES,
@@ -62,6 +64,11 @@ interface EndpointName {
   readonly endpoint: string;
 }
 
+interface FilterName {
+  readonly route: string;
+  readonly filter: string;
+}
+
 /** Name of the rows that belong to no single route. */
 const NO_ROUTE = "(none)";
 const OTHER_ROUTES = "(other)";
@@ -71,6 +78,7 @@ export class Metrics {
   readonly #options: MetricsOptions;
   readonly #routes: SlotNames<string>;
   readonly #endpoints: SlotNames<EndpointName>;
+  readonly #filters: SlotNames<FilterName>;
   #generation = 0;
 
   constructor(options: MetricsOptions) {
@@ -83,6 +91,10 @@ export class Metrics {
     this.#endpoints = new SlotNames(
       (slot) => metrics.endpoint(slot),
       ({ upstream, endpoint }) => `${upstream}\n${endpoint}`,
+    );
+    this.#filters = new SlotNames(
+      (slot) => metrics.filter(slot),
+      ({ route, filter }) => `${route}\n${filter}`,
     );
   }
 
@@ -100,6 +112,15 @@ export class Metrics {
       snapshot.upstreams.flatMap((upstream) =>
         upstream.endpoints.map(
           ({ slot, name }) => [slot, { upstream: upstream.name, endpoint: name }] as const,
+        ),
+      ),
+    );
+    this.#filters.set(
+      snapshot.routes.flatMap(({ name: route, filters }) =>
+        filters.flatMap((filter) =>
+          filter.kind === "inline" || filter.slot < 0
+            ? []
+            : [[filter.slot, { route, filter: filter.name }] as const],
         ),
       ),
     );
@@ -137,6 +158,17 @@ export class Metrics {
     text.family(INSTRUMENTS.failures);
     const failures = tables.metrics.failures();
     FAILURE_CODES.forEach((code, i) => text.sample(failures[i]!, code));
+    text.family(INSTRUMENTS.filterActions);
+    for (const { name, cells } of this.#filters.cells().values()) {
+      FILTER_ACTIONS.forEach((action, i) => {
+        const { route, filter } = name;
+        // Filters that nobody has told to observe, and things that do not happen, make no series.
+        const done = cells[FILTER_CELLS.enforced + i]!;
+        const spared = cells[FILTER_CELLS.observed + i]!;
+        if (done > 0) text.sample(done, route, filter, "enforce", action);
+        if (spared > 0) text.sample(spared, route, filter, "observe", action);
+      });
+    }
   }
 
   #exposeUpstreams(text: ExpositionText): void {
