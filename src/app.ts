@@ -336,11 +336,7 @@ export class App extends EventEmitter<ProxyEvents> {
         tables.endpoints.setHealth(slot, healthy ? HEALTH.UP : HEALTH.DOWN),
       log: (level, message, fields) => this.say(level, "health_check", message, fields),
     });
-    const metrics = await this.#observer.open(
-      tables,
-      () => fleet.transport,
-      () => certificates.current,
-    );
+    const metrics = await this.#observer.open(tables, () => fleet.transport, certificates);
     const applier = new Applier({
       workers: pool,
       listeners,
@@ -399,6 +395,7 @@ export class App extends EventEmitter<ProxyEvents> {
       random,
       wall: Date.now,
       publish: (update) => pool.update(update),
+      workers: () => pool.ready,
       log: (level, code, message, fields) => this.say(level, code, message, fields),
     });
   }
@@ -424,6 +421,7 @@ export class App extends EventEmitter<ProxyEvents> {
       heapMb: workerHeapMb,
       supervision,
       say: (entry) => this.#observer.say(entry),
+      onChallenges: (worker, version) => this.#running?.certificates.onChallenges(worker, version),
       onConnectFailed: (slot) => this.#running?.discovery.connectFailed(slot),
       onDeath: (worker, reason) => {
         this.#observer.counters.workerRestarts++;

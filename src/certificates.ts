@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { FileWatch } from "#control/apply/watch.ts";
 import type { Random } from "#core/random.ts";
 import type { SnapshotData } from "#model/snapshot.ts";
-import type { CertificateUpdate } from "#model/tls.ts";
+import type { AcmeData, CertificateData, CertificateUpdate, ChallengeUpdate } from "#model/tls.ts";
 import type { WorkerPayload, WorkerUpdate } from "#model/worker.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import { dataFolder } from "#tls/data-folder.ts";
@@ -13,7 +13,11 @@ import { thisMachine } from "#tls/local/this-machine.ts";
 import type { CertificateStatus } from "#tls/store/status.ts";
 import type { CertificateStore, PreparedCertificates } from "#tls/store/store.ts";
 import { TicketSecrets } from "#tls/ticket-secrets.ts";
+import type { ObtainingFacts } from "#telemetry/exposition/metrics.ts";
+import { ACME_SOURCE } from "#tls/acme/source.ts";
+import type { PreparedAcme } from "#tls/acme/manager.ts";
 import type { LogLevel } from "./api.ts";
+import type { Obtaining } from "./obtaining.ts";
 
 /** How they are made. */
 export interface CertificatesOptions {
@@ -25,6 +29,8 @@ export interface CertificatesOptions {
   /** Epoch milliseconds. */
   readonly wall: () => number;
   readonly publish: (update: WorkerUpdate) => void;
+  /** How many workers run. */
+  readonly workers: () => number;
   readonly log: (
     level: LogLevel,
     code: string,
@@ -33,8 +39,18 @@ export interface CertificatesOptions {
   ) => void;
 }
 
+const NO_CHALLENGES: ChallengeUpdate = { version: 0, http: [], tls: [], wanted: [] };
+const NOTHING_ASKED: ObtainingFacts = { attempts: new Map(), failures: new Map() };
+
+/** What is being put in place. */
+interface Pending {
+  readonly snapshot: SnapshotData;
+  readonly prepared: PreparedCertificates;
+  readonly obtained: PreparedAcme | null;
+}
+
 /** What of them workers are started with. */
-type Payload = Pick<WorkerPayload, "certificates" | "ticketSecrets">;
+type Payload = Pick<WorkerPayload, "certificates" | "challenges" | "ticketSecrets">;
 
 /** See the head of this file. Nothing of it is loaded before a configuration asks for TLS. */
 export class Certificates {
@@ -42,8 +58,8 @@ export class Certificates {
   #store: CertificateStore | null = null;
   #tickets: TicketSecrets | null = null;
   #announced = false;
-  #pending: { readonly snapshot: SnapshotData; readonly prepared: PreparedCertificates } | null =
-    null;
+  #obtaining: Obtaining | null = null;
+  #pending: Pending | null = null;
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
@@ -51,12 +67,33 @@ export class Certificates {
 
   /** Those in use. */
   get current(): CertificateUpdate {
-    return this.#store?.certificates ?? [];
+    return [...(this.#store?.certificates ?? []), ...(this.#manager?.certificates ?? [])];
+  }
+
+  /** How often certificates were asked for. */
+  get counts(): ObtainingFacts {
+    return this.#manager?.counts ?? NOTHING_ASKED;
   }
 
   /** Those in use, and what is wrong with them. */
   status(): readonly CertificateStatus[] {
-    return this.#store?.status() ?? [];
+    return [...(this.#store?.status() ?? []), ...(this.#manager?.status() ?? [])];
+  }
+
+  /** A new certificate for a name, now. @returns false: none is obtained for it */
+  renew(name: string): boolean {
+    return this.#manager?.renew(name) ?? false;
+  }
+
+  /** Takes the certificate of a name back, and gets a new one. @throws Error with a sentence */
+  async revoke(name: string, reason: number): Promise<void> {
+    if (this.#manager === undefined) throw new Error(`no certificate is obtained for ${name}`);
+    await this.#manager.revoke(name, reason);
+  }
+
+  /** A worker answers certificate authorities by this update. */
+  onChallenges(worker: number, version: number): void {
+    this.#obtaining?.heard.onChallenges(worker, version);
   }
 
   /** Reads what a snapshot names. @returns why it cannot be used, or null */
@@ -66,7 +103,8 @@ export class Certificates {
       const problems = peerProblems(next);
       if (problems.length > 0) return problems.join("\n");
     }
-    if (next.certificates.length === 0 && this.#store === null) return null;
+    const obtained = await this.#prepareAcme(next.acme);
+    if (next.certificates.length === 0 && next.acme === null && this.#store === null) return null;
     const store = await this.#open();
     const prepared = await store.prepare(next.certificates);
     const sentences: string[] = [];
@@ -77,10 +115,13 @@ export class Certificates {
     }
     if (sentences.length > 0) return sentences.join("\n");
     const { idleRules } = await import("#tls/idle-rules.ts");
-    for (const sentence of idleRules(next.listeners, prepared.certificates)) {
+    for (const sentence of idleRules(next.listeners, [
+      ...prepared.certificates,
+      ...toCome(next.acme),
+    ])) {
       this.#options.log("warn", "certificate", sentence, {});
     }
-    this.#pending = { snapshot: next, prepared };
+    this.#pending = { snapshot: next, prepared, obtained };
     return null;
   }
 
@@ -90,6 +131,7 @@ export class Certificates {
     this.#pending = null;
     if (pending === null) return;
     await this.#store?.commit(pending.prepared);
+    if (pending.obtained !== null) this.#manager?.commit(pending.obtained);
     this.#announceLocal(pending.snapshot);
   }
 
@@ -111,20 +153,49 @@ export class Certificates {
   payload(snapshot: SnapshotData): Payload {
     const pending = this.#pending;
     const certificates =
-      pending?.snapshot === snapshot ? pending.prepared.certificates : this.current;
-    return { certificates, ticketSecrets: this.#tickets?.current ?? [] };
+      pending?.snapshot === snapshot
+        ? [...pending.prepared.certificates, ...(pending.obtained?.certificates ?? [])]
+        : this.current;
+    const challenges = this.#manager?.board.current ?? NO_CHALLENGES;
+    return { certificates, challenges, ticketSecrets: this.#tickets?.current ?? [] };
   }
 
   async close(): Promise<void> {
     this.#tickets?.stop();
+    await this.#manager?.close();
     await this.#store?.close();
+  }
+
+  get #manager(): Obtaining["manager"] | undefined {
+    return this.#obtaining?.manager;
+  }
+
+  /** Loaded when a configuration asks for it. */
+  async #prepareAcme(data: AcmeData | null): Promise<PreparedAcme | null> {
+    if (data === null && this.#obtaining === null) return null;
+    if (this.#obtaining === null) {
+      const { openObtaining } = await import("./obtaining.ts");
+      const { publish } = this.#options;
+      this.#obtaining = openObtaining({
+        ...this.#options,
+        dataFolder: this.#dataFolder,
+        publish: (challenges) => publish({ challenges }),
+        onChange: () => publish({ certificates: this.current }),
+      });
+    }
+    return this.#obtaining.manager.prepare(data);
+  }
+
+  get #dataFolder(): string {
+    const { data, environment, directory } = this.#options;
+    const uid = process.getuid?.() ?? -1;
+    return dataFolder({ data, environment, directory, home: homedir(), uid });
   }
 
   async #open(): Promise<CertificateStore> {
     if (this.#store !== null) return this.#store;
-    const { data, directory, environment, publish, log } = this.#options;
+    const { publish, log } = this.#options;
     const { CertificateStore: Store } = await import("#tls/store/store.ts");
-    const uid = process.getuid?.() ?? -1;
     this.#store = new Store({
       scheduler: systemScheduler,
       random: this.#options.random,
@@ -135,10 +206,10 @@ export class Certificates {
           onChange,
           log: (level, message, fields) => log(level, "file_watch", message, fields),
         }),
-      dataFolder: dataFolder({ data, environment, directory, home: homedir(), uid }),
+      dataFolder: this.#dataFolder,
       machine: thisMachine,
       makesRoot: true,
-      onChange: (certificates) => publish({ certificates }),
+      onChange: () => publish({ certificates: this.current }),
       log,
     });
     this.#tickets = new TicketSecrets(systemScheduler, (ticketSecrets) =>
@@ -151,4 +222,9 @@ export class Certificates {
 /** On either side. */
 function usesTls({ listeners, upstreams }: SnapshotData): boolean {
   return listeners.some(({ tls }) => tls !== null) || upstreams.some(({ tls }) => tls !== null);
+}
+
+/** What rules are held against: those that there will be. */
+function toCome(acme: AcmeData | null): Pick<CertificateData, "names" | "source">[] {
+  return (acme?.names ?? []).map((name) => ({ names: [name], source: ACME_SOURCE }));
 }

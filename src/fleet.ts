@@ -42,6 +42,8 @@ export interface FleetOptions {
   readonly say: (entry: LogEntry) => void;
   /** An endpoint could not be connected to. */
   readonly onConnectFailed: (slot: number) => void;
+  /** A worker answers certificate authorities by this update. */
+  readonly onChallenges: (worker: number, version: number) => void;
   readonly onDeath: (worker: number, reason: string) => void;
   /** Workers cannot be started any more. */
   readonly onFatal: (reason: string) => void;
@@ -141,6 +143,9 @@ export class Fleet {
       }
       case "connect-failed":
         this.#options.onConnectFailed(report.slot);
+        break;
+      case "challenges":
+        this.#options.onChallenges(row, report.version);
         break;
       case "transport":
         this.#onTransport(row, report);

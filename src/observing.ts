@@ -9,6 +9,7 @@ import { systemScheduler } from "#process/scheduler.ts";
 import {
   type CertificateFacts,
   type ControlCounters,
+  type ObtainingFacts,
   Metrics,
   createControlCounters,
 } from "#telemetry/exposition/metrics.ts";
@@ -62,12 +63,15 @@ export class Observer {
 
   /**
    * Opens the access log, and the metrics over these tables. `transport`: how the workers move bytes; `certificates`: those
-   * that are shown.
+   * that are shown, and how often they were asked for.
    */
   async open(
     tables: SharedTables,
     transport: () => string,
-    certificates: () => readonly CertificateFacts[],
+    certificates: {
+      readonly current: readonly CertificateFacts[];
+      readonly counts: ObtainingFacts;
+    },
   ): Promise<Metrics> {
     this.#access = await this.#openAccess(tables);
     const { wall } = this.#options;
@@ -83,7 +87,8 @@ export class Observer {
       wall,
       startedWall: wall(),
       logDropped: () => this.#access?.dropped ?? 0,
-      certificates,
+      certificates: () => certificates.current,
+      obtaining: () => certificates.counts,
     });
     return this.#metrics;
   }

@@ -19,7 +19,7 @@ import { link } from "#link/link.ts";
 import { HEALTH } from "#model/shared/endpoint-table.ts";
 import { openTables } from "#model/shared/tables.ts";
 import type { ModuleData } from "#model/snapshot.ts";
-import type { CertificateUpdate } from "#model/tls.ts";
+import type { CertificateUpdate, ChallengeUpdate } from "#model/tls.ts";
 import type {
   AddressUpdate,
   WorkerBoot,
@@ -160,7 +160,7 @@ port.on("message", (message: Control) => {
 });
 
 async function prepare(id: number, payload: WorkerPayload): Promise<void> {
-  const { snapshot, addresses, certificates, ticketSecrets, filterMemory } = payload;
+  const { snapshot, addresses, certificates, challenges, ticketSecrets, filterMemory } = payload;
   if (refused) {
     const reason = `\`transport: uring\` is not possible here: ${without?.reason}. ${without?.help}; or write \`transport: auto\``;
     say({ type: "refused", id, reason, place: null });
@@ -170,6 +170,7 @@ async function prepare(id: number, payload: WorkerPayload): Promise<void> {
     const module = snapshot.module === null ? null : await importModule(snapshot.module);
     learn(addresses);
     tls.setTicketSecrets(ticketSecrets);
+    answer(challenges);
     const linked = link(snapshot, {
       filters: FILTERS,
       inline: (place) => filterAt(module, place),
@@ -195,6 +196,7 @@ async function commit(message: Extract<Control, { type: "commit" }>): Promise<vo
   const { snapshot, certificates } = prepared;
   dataPlane.apply(snapshot);
   tls.commit(snapshot.data, certificates);
+  dataPlane.onCertificates();
   accessLog.use(snapshot.data.log.access);
   prepared = null;
   tables.workers.setGeneration(message.id);
@@ -218,10 +220,22 @@ function sourceOf({ data }: LinkedSnapshot, id: string): ListenSource {
   return { kind: "address", address: listener.address };
 }
 
-function update({ addresses, certificates, ticketSecrets }: WorkerUpdate): void {
+function update({ addresses, certificates, challenges, ticketSecrets }: WorkerUpdate): void {
   if (addresses !== undefined) learn(addresses);
-  if (certificates !== undefined) tls.use(certificates);
+  if (certificates !== undefined) {
+    tls.use(certificates);
+    dataPlane.onCertificates();
+  }
+  if (challenges !== undefined) answer(challenges);
   if (ticketSecrets !== undefined) tls.setTicketSecrets(ticketSecrets);
+}
+
+/** How certificate authorities are answered from now on; whoever waits for that is told. */
+function answer(challenges: ChallengeUpdate): void {
+  tls.setChallenges(challenges);
+  dataPlane.setChallenges(new Map(challenges.http));
+  dataPlane.onCertificates();
+  report({ kind: "challenges", version: challenges.version });
 }
 
 /** New addresses of endpoints: connections from now on go there. */

@@ -1,7 +1,7 @@
 /**
  * The short form: a whole configuration in the arguments of one command.
  */
-import { CidrSet } from "#core/collections/cidr.ts";
+import { isLocalName } from "./host-names.ts";
 import type { ConfigInput } from "./input.ts";
 import type { ConfigPath, SourceIndex, SourcePosition } from "./source-map.ts";
 
@@ -44,22 +44,6 @@ export function fromArguments(form: ShortForm): {
 function asMatch(domain: string): string {
   return domain.includes(":") && !domain.startsWith("[") ? `[${domain}]` : domain;
 }
-
-/** Names that no public authority certifies: `localhost`, what is below it, and addresses of private networks. */
-function isLocalName(domain: string): boolean {
-  return /^(?:[^/]+\.)?localhost$/i.test(domain) || PRIVATE.has(domain.replace(/^\[|\]$/g, ""));
-}
-
-const PRIVATE = new CidrSet([
-  "10.0.0.0/8",
-  "127.0.0.0/8",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "::1",
-  "fc00::/7",
-  "fe80::/10",
-]);
 
 const FILE = "command line";
 

@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import type { FilterSchemas } from "#sdk/config.ts";
 import type { Filter } from "#sdk/index.ts";
+import type { AcmeChallengeType } from "#model/tls.ts";
 import type { Balance } from "./types.ts";
 
 /** One value, or a list of them. */
@@ -24,6 +25,7 @@ export interface ConfigInput<
   readonly timeouts?: TimeoutsInput | undefined;
   readonly limits?: LimitsInput | undefined;
   readonly log?: LogInput | undefined;
+  readonly acme?: string | AcmeInput | undefined;
   readonly admin?: string | undefined;
   readonly transport?: "auto" | "node" | "uring" | undefined;
   readonly workers?: "auto" | number | undefined;
@@ -170,6 +172,49 @@ export interface LimitsInput {
 export interface LogInput {
   readonly access?: "auto" | "json" | "combined" | "pretty" | "off" | undefined;
   readonly level?: "debug" | "info" | "warn" | "error" | undefined;
+}
+
+/** See `schema/acme.ts`. */
+export interface AcmeInput {
+  readonly email?: string | undefined;
+  readonly issuer?: OneOrMany<string | AcmeIssuerInput> | undefined;
+  readonly challenges?: OneOrMany<AcmeChallengeType> | undefined;
+  readonly dns?: AcmeDnsInput | undefined;
+}
+
+/** See `schema/acme.ts`. */
+export interface AcmeIssuerInput {
+  readonly url: string;
+  readonly name?: string | undefined;
+  readonly eab?: { readonly kid: string; readonly key: string } | undefined;
+  readonly profile?: string | undefined;
+  readonly chain?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+/** See `schema/acme.ts`: one of the first four. */
+export interface AcmeDnsInput {
+  readonly exec?: OneOrMany<string> | undefined;
+  readonly webhook?:
+    | string
+    | { readonly url: string; readonly token?: string | undefined }
+    | undefined;
+  readonly rfc2136?:
+    | {
+        readonly server: string;
+        readonly zone?: string | undefined;
+        readonly key?:
+          | {
+              readonly name: string;
+              readonly algorithm?: "hmac-sha256" | "hmac-sha384" | "hmac-sha512" | undefined;
+              readonly secret: string;
+            }
+          | undefined;
+      }
+    | undefined;
+  readonly cloudflare?: { readonly token: string } | undefined;
+  readonly resolvers?: OneOrMany<string> | undefined;
+  readonly wait?: string | undefined;
 }
 
 /** See `schema/routes.ts`. */

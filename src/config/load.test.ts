@@ -85,6 +85,21 @@ test("load: the shortest configuration has every default", async (t) => {
       bodyRate: 240 as Config["limits"]["bodyRate"],
     },
     log: { access: "auto", level: "info" },
+    acme: {
+      email: null,
+      issuers: [
+        {
+          name: "letsencrypt",
+          directory: "https://acme-v02.api.letsencrypt.org/directory",
+          ca: null,
+          eab: null,
+          profile: null,
+          chain: null,
+        },
+      ],
+      challenges: null,
+      dns: null,
+    },
     admin: {
       address: { kind: "tcp", host: "127.0.0.1", port: 9180 },
       text: "127.0.0.1:9180",
@@ -185,7 +200,7 @@ log: { access: json, level: debug }
 const FORTY_MISTAKES = `listen:
   - address: "8080x" #!
   - address: ":8443"
-    tls: auto #!
+    tls: atuo #!
   - http://:80 #!
   - ":9000"
   - ":9000" #!
@@ -355,7 +370,7 @@ test("load: the command line's short form is the same configuration, and its mis
     optionsFor("/", {
       origin: {
         kind: "arguments",
-        form: { to: ["localhost"], listen: ["http://:80"], domain: ["example.com"] },
+        form: { to: ["localhost"], listen: ["http://:80"], domain: ["exam ple.com"] },
       },
     }),
   );

@@ -80,6 +80,10 @@ function* named(raw: unknown): Generator<Named> {
       yield* clientCertificates(rules["clientCertificates"], place);
     }
   }
+  const acme = isMapping(raw["acme"]) ? raw["acme"] : {};
+  for (const { item, path } of itemsOf(acme["issuer"], ["acme", "issuer"])) {
+    if (isMapping(item)) yield* fileAt(item, "ca", "certificate", path);
+  }
   if (!isMapping(raw["upstreams"])) return;
   for (const [name, upstream] of Object.entries(raw["upstreams"])) {
     const tls = isMapping(upstream) ? upstream["tls"] : undefined;

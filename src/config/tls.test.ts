@@ -117,7 +117,7 @@ test("tls: what is wrong is said where it stands, and what to write instead", as
   const result = await loadBeside(
     t,
     `listen:
-  - { address: ":1", tls: auto }
+  - { address: ":1", tls: automatic }
   - { address: ":2", tls: { preset: modern } }
   - { address: ":3", tls: { certificates: local, default: 10.0.0.1 } }
   - { address: ":4", tls: { certificates: local, clientCertificates: { ca: nothing.pem } } }
@@ -134,10 +134,7 @@ tls: local
   );
   const found = problems(result).map(([path, message]) => [path, message.split("`")[0]]);
   assert.deepEqual(found, [
-    [
-      "listen[0].tls",
-      "certificates that the proxy obtains by itself are not part of this version yet",
-    ],
+    ["listen[0].tls", "expected "],
     ["listen[1].tls", ""],
     ["listen[2].tls.default", ""],
     ["listen[3].tls.clientCertificates.ca", ""],
@@ -204,7 +201,7 @@ test("tls: port 80 leads to port 443 where certificates come by themselves, unle
   ]);
 });
 
-test("tls: --domain speaks TLS by the local authority for names that no other certifies", async () => {
+test("tls: --domain speaks TLS by the local authority for names that no other certifies, and by ACME for all others", async () => {
   const load = (domain: string[], listen?: string[]): Promise<LoadResult> =>
     loadConfig(
       optionsFor("/", {
@@ -232,8 +229,9 @@ test("tls: --domain speaks TLS by the local authority for names that no other ce
     elsewhere.config.listen.map(({ text }) => text),
     [":8443"],
   );
-  const isPublic = await load(["example.com"]);
-  assert.deepEqual(problems(isPublic)[0]?.[0], "--domain");
+  const isPublic = await load(["example.com", "localhost"]);
+  assert.ok(isPublic.ok);
+  assert.equal(isPublic.config.listen[0]?.tls?.certificates.kind, "auto");
 });
 
 test("tls: a name has rules once, however it is spelled", async (t) => {

@@ -4,6 +4,7 @@
  */
 import type { BytesPerSecond, Milliseconds } from "#core/units.ts";
 import type { Cidr, ParsedMatch } from "#model/match.ts";
+import type { AcmeChallengeType, AcmeIssuerData, DnsData } from "#model/tls.ts";
 
 /** A whole configuration. */
 export interface Config {
@@ -20,6 +21,7 @@ export interface Config {
   readonly timeouts: TimeoutsConfig;
   readonly limits: LimitsConfig;
   readonly log: LogConfig;
+  readonly acme: AcmeConfig;
   readonly admin: AdminConfig;
   /** `auto` lets the process choose. */
   readonly transport: "auto" | "node" | "uring";
@@ -54,7 +56,19 @@ export interface PairConfig {
 export type CertificatesConfig =
   | { readonly kind: "files"; readonly pairs: readonly PairConfig[] }
   /** The local certificate authority. */
-  | { readonly kind: "local" };
+  | { readonly kind: "local" }
+  /** They are obtained for the hosts of all routes; local names have those of the local authority. */
+  | { readonly kind: "auto" };
+
+/** How certificates are obtained. */
+export interface AcmeConfig {
+  readonly email: string | null;
+  /** In order. Never empty. Their `ca` is the name of a PEM file, as written. */
+  readonly issuers: readonly AcmeIssuerData[];
+  /** In order; null: those that are possible. */
+  readonly challenges: readonly AcmeChallengeType[] | null;
+  readonly dns: DnsData | null;
+}
 
 /** What clients have to show. */
 export interface ClientCertificatesConfig {

@@ -3,6 +3,7 @@
  */
 import type { FilterSchemas } from "#sdk/config.ts";
 import { CidrSet } from "#core/collections/cidr.ts";
+import { isAddress, isLocalName, namesOfRoutes } from "./host-names.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { type ConfigPath, type SourceMap, valueAt } from "./source-map.ts";
 import type { Config, RouteConfig } from "./types.ts";
@@ -59,6 +60,7 @@ export function safetyWarnings(
   }
   warnOfTls(config, raw, warn);
   warnOfRedirects(config, raw, warn);
+  warnOfObtaining(config, warn);
   const used = new Set<string | null>(config.routes.map((route) => route.to));
   for (const { tls } of config.listen) {
     for (const [, upstream] of tls?.passThrough ?? []) used.add(upstream);
@@ -111,6 +113,36 @@ function warnOfRedirects(config: Config, raw: unknown, warn: Warn): void {
       "redirects to https, and no listener speaks TLS",
       "add one with `tls`; or name the proxy in front of this one that does in `trustedProxies`",
     );
+  }
+}
+
+/** Names for which `tls: auto` can obtain nothing. */
+function warnOfObtaining(config: Config, warn: Warn): void {
+  const index = config.listen.findIndex(({ tls }) => tls?.certificates.kind === "auto");
+  if (index < 0) return;
+  const path = ["listen", index, "tls"];
+  const names = namesOfRoutes(config);
+  if (names.length === 0) {
+    warn(
+      path,
+      "there is nothing to obtain a certificate for: no route names a host",
+      "write the host before the path: `match: example.com/*`",
+    );
+  }
+  for (const name of names) {
+    if (name.startsWith("*.") && config.acme.dns === null) {
+      warn(
+        path,
+        `\`${name}\` gets no certificate: one for all names below is made by \`dns-01\` alone`,
+        "set `acme.dns`, or name the hosts one by one",
+      );
+    } else if (isAddress(name) && !isLocalName(name)) {
+      warn(
+        path,
+        `\`${name}\` gets no certificate: they are obtained for names, not for addresses`,
+        "route a name that leads to this address",
+      );
+    }
   }
 }
 

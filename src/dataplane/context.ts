@@ -70,6 +70,8 @@ export interface DataPlaneContext {
   readonly log: ProcessLog;
   /** Asks the control plane to resolve an endpoint's name again, soon. */
   readonly resolveSoon: (slot: number) => void;
+  /** What certificate authorities are answered that ask for a token by HTTP (http-01, RFC 8555 §8.3). */
+  challenges: ReadonlyMap<string, string>;
   /** The current snapshot; exchanges keep the one that they began with. */
   snapshot: LinkedSnapshot;
   /** Listeners that the last change of the configuration took away: what is in their queues is still to be served. */

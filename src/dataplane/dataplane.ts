@@ -13,7 +13,10 @@ import { requestIds } from "./request-ids.ts";
 import { readOncePerTurn } from "./turn-clock.ts";
 
 /** What the composition root provides. */
-export type DataPlaneParts = Omit<DataPlaneContext, "snapshot" | "left" | "draining">;
+export type DataPlaneParts = Omit<
+  DataPlaneContext,
+  "snapshot" | "left" | "draining" | "challenges"
+>;
 
 /** How long tunnels get to close in an orderly way when a drain is over, milliseconds. */
 const CLOSING_GRACE = 1000;
@@ -27,6 +30,7 @@ export class DataPlane implements TimerOwner {
   readonly #drainTimer: Timer = new Timer(this, 0);
   #drained: (() => void) | null = null;
   #closing = false;
+  #challenges: ReadonlyMap<string, string> = new Map();
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
@@ -36,7 +40,14 @@ export class DataPlane implements TimerOwner {
   apply(snapshot: LinkedSnapshot): void {
     if (this.#context === null) {
       const clock = readOncePerTurn(this.#parts.clock, this.#parts.transport.timers);
-      this.#context = { ...this.#parts, clock, snapshot, left: new Map(), draining: false };
+      this.#context = {
+        ...this.#parts,
+        clock,
+        snapshot,
+        left: new Map(),
+        draining: false,
+        challenges: this.#challenges,
+      };
       this.#lifecycle = new Lifecycle(
         this.#context,
         this.#pools,
@@ -48,6 +59,17 @@ export class DataPlane implements TimerOwner {
       this.#context.snapshot = snapshot;
     }
     this.#pools.prune(snapshot);
+  }
+
+  /** From now on certificate authorities get these answers, by token. */
+  setChallenges(challenges: ReadonlyMap<string, string>): void {
+    this.#challenges = challenges;
+    if (this.#context !== null) this.#context.challenges = challenges;
+  }
+
+  /** There are other certificates, or none will come: connections that wait for one are looked at again. */
+  onCertificates(): void {
+    for (const greeting of this.#lifecycle?.door.greetings ?? []) greeting.onCertificates();
   }
 
   /** Serves the connections of a listener, named by its id. @throws Error before `apply` */

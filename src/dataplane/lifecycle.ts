@@ -132,6 +132,8 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
 
   onRequestStart(exchange: Exchange): void {
     const { client, request, plan, snapshot } = exchange;
+    const challenge = this.#pages.challenge(exchange);
+    if (challenge !== null) return this.#reply(exchange, challenge);
     const { trustedProxies } = snapshot;
     const trusted = isTrusted(client.peerAddress, trustedProxies);
     if (trusted) {
@@ -360,7 +362,10 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     exchange.bodiless = framing === "none";
     if (exchange.local && !exchange.requestComplete) client.closeAfterAnswer();
     client.sendHead(head, framing, announcedLength(head, framing));
-    if (exchange.local) this.#sendLocalBody(exchange);
+    if (!exchange.local) return;
+    const body = exchange.localBody!;
+    if (body.length > 0) this.#sendData(exchange, sliceOf(body));
+    this.#endResponse(exchange, null);
   }
 
   onResponseData(exchange: Exchange, slice: Slice, start: number, end: number): void {
@@ -437,13 +442,6 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
       exchange.hold = null;
     }
     this.#filterResponse(exchange);
-  }
-
-  /** Sends the body of the proxy's own answer and its end, once its head has gone out. */
-  #sendLocalBody(exchange: Exchange): void {
-    const body = exchange.localBody!;
-    if (body.length > 0) this.#sendData(exchange, sliceOf(body));
-    this.#endResponse(exchange, null);
   }
 
   // ── after a protocol switch ─────────────────────────────────────────────────────────────────────────

@@ -45,8 +45,9 @@ export interface ListenerTls {
    * What becomes of a connection.
    *
    * @param serverName lower case, without a final dot; null: the client has sent none
+   * @param protocols those of ALPN in the client's order
    */
-  choose(serverName: string | null): TlsChoice;
+  choose(serverName: string | null, protocols: readonly string[]): TlsChoice;
   /** The policy that requests for a host need here; null: its connections are not opened. */
   policyFor(host: string): string | null;
   /** What nobody gets to this host here without; null: without a certificate one does. */
@@ -67,6 +68,10 @@ export type TlsChoice =
       /** Answers may carry `Strict-Transport-Security`. */
       readonly hsts: boolean;
     }
+  /** A certificate authority looks at a certificate (RFC 8737): nothing is said behind the handshake. */
+  | { readonly kind: "challenge"; readonly context: ServerContext }
+  /** The certificate is being obtained: look again when there are others. */
+  | { readonly kind: "wait" }
   /** It goes to this upstream as it is. */
   | { readonly kind: "pass"; readonly upstream: string }
   /** It ends with this alert. */

@@ -123,6 +123,7 @@ function data(...routes: readonly RouteData[]): SnapshotData {
     hash: "",
     listeners: [],
     certificates: [],
+    acme: null,
     upstreams: [UPSTREAM],
     routes,
     trustedProxies: ["10.0.0.0/8"],

@@ -7,7 +7,7 @@
  */
 
 import type { ParsedMatch } from "./match.ts";
-import type { CertificateSourceData, ListenerTlsData, UpstreamTlsData } from "./tls.ts";
+import type { AcmeData, CertificateSourceData, ListenerTlsData, UpstreamTlsData } from "./tls.ts";
 
 /** One generation of the configuration. */
 export interface SnapshotData {
@@ -18,6 +18,8 @@ export interface SnapshotData {
   readonly listeners: readonly ListenerData[];
   /** Where the certificates of all listeners come from. */
   readonly certificates: readonly CertificateSourceData[];
+  /** Certificates that are obtained; null: none are. */
+  readonly acme: AcmeData | null;
   readonly upstreams: readonly UpstreamData[];
   /** In the order written, which decides between routes of one priority that match equally specifically. */
   readonly routes: readonly RouteData[];

@@ -53,6 +53,86 @@ export interface CertificateData {
   readonly ocsp: Uint8Array | null;
 }
 
+/** How a certificate authority finds out in whose hands a name is (RFC 8555 §8, RFC 8737). */
+export type AcmeChallengeType = "http-01" | "tls-alpn-01" | "dns-01";
+
+/** Certificates that are obtained from authorities by ACME. */
+export interface AcmeData {
+  /** What to have certificates for, each its own; `*.example.com` covers one label and needs dns-01. */
+  readonly names: readonly string[];
+  /** For what a person reads: `listen[0].tls`. */
+  readonly place: string;
+  /** Where authorities may write to; null: nowhere. */
+  readonly email: string | null;
+  /** In the order in which they are asked. Never empty. */
+  readonly issuers: readonly AcmeIssuerData[];
+  /** In the order in which they are tried. Never empty. */
+  readonly challenges: readonly AcmeChallengeType[];
+  /** Null: dns-01 is not possible. */
+  readonly dns: DnsData | null;
+}
+
+/** A certificate authority. */
+export interface AcmeIssuerData {
+  /** What it is called; also the name of its files. */
+  readonly name: string;
+  /** URL of its directory. */
+  readonly directory: string;
+  /** PEM of whom to believe about it; null: the usual roots. */
+  readonly ca: string | null;
+  /** Binds the account to one that the authority knows otherwise; `secret` is base64url. */
+  readonly eab: { readonly kid: string; readonly secret: string } | null;
+  readonly profile: string | null;
+  /** Common name in a chain that is preferred to others; null: what it gives first. */
+  readonly chain: string | null;
+}
+
+/** How TXT records are made. */
+export interface DnsData {
+  readonly provider: DnsProviderData;
+  /** Name servers (`1.1.1.1`, `[::1]:53`) that are asked whether a record has arrived; empty: those that are responsible for the zone. */
+  readonly resolvers: readonly string[];
+  /** Longest wait for a record to arrive, milliseconds; 0: it is not looked for. */
+  readonly wait: number;
+}
+
+/** See `tls/acme/dns`. */
+export type DnsProviderData =
+  | { readonly kind: "exec"; readonly command: readonly string[] }
+  | { readonly kind: "webhook"; readonly url: string; readonly token: string | null }
+  | {
+      readonly kind: "rfc2136";
+      readonly server: string;
+      /** Null: found by asking. */
+      readonly zone: string | null;
+      /** `secret` is base64; null: updates are not signed. */
+      readonly key: {
+        readonly name: string;
+        readonly algorithm: "hmac-sha256" | "hmac-sha384" | "hmac-sha512";
+        readonly secret: string;
+      } | null;
+    }
+  | { readonly kind: "cloudflare"; readonly token: string };
+
+/** The certificate that answers tls-alpn-01 for a name (RFC 8737). */
+export interface TlsChallengeData {
+  readonly name: string;
+  /** PEM. */
+  readonly chain: string;
+  readonly key: string;
+}
+
+/** What workers answer certificate authorities with; each update replaces what was before. */
+export interface ChallengeUpdate {
+  /** Counts updates, so that it is known who has heard of this one. */
+  readonly version: number;
+  /** Answers of http-01, by token. */
+  readonly http: readonly (readonly [token: string, answer: string])[];
+  readonly tls: readonly TlsChallengeData[];
+  /** Names whose first certificate is being obtained: their clients wait a moment. */
+  readonly wanted: readonly string[];
+}
+
 /** All certificates there are now: each update replaces what was before. */
 export type CertificateUpdate = readonly CertificateData[];
 

@@ -1,7 +1,7 @@
 /** What the control plane and a worker say to each other in the messages of `process/protocol.ts`. */
 
 import type { EndpointAddress, SnapshotData } from "./snapshot.ts";
-import type { CertificateUpdate } from "./tls.ts";
+import type { CertificateUpdate, ChallengeUpdate } from "./tls.ts";
 
 /** Numeric addresses of endpoints, in the order to be tried, by slot; empty while a name is unresolved. */
 export type AddressUpdate = ReadonlyMap<number, readonly EndpointAddress[]>;
@@ -10,6 +10,7 @@ export type AddressUpdate = ReadonlyMap<number, readonly EndpointAddress[]>;
 export interface WorkerUpdate {
   readonly addresses?: AddressUpdate;
   readonly certificates?: CertificateUpdate;
+  readonly challenges?: ChallengeUpdate;
   readonly ticketSecrets?: TicketSecrets;
 }
 
@@ -44,6 +45,7 @@ export interface WorkerPayload {
   readonly addresses: AddressUpdate;
   /** Those of the snapshot's sources. */
   readonly certificates: CertificateUpdate;
+  readonly challenges: ChallengeUpdate;
   readonly ticketSecrets: TicketSecrets;
   readonly filterMemory: FilterRegions;
 }
@@ -66,5 +68,7 @@ export type WorkerReport =
     }
   /** Which transport it uses, and why not another. */
   | { readonly kind: "transport"; readonly name: string; readonly reason: string | null }
+  /** It answers certificate authorities by this update, or a newer one. */
+  | { readonly kind: "challenges"; readonly version: number }
   /** An endpoint could not be connected to: its name may point elsewhere by now. */
   | { readonly kind: "connect-failed"; readonly slot: number };

@@ -7,7 +7,7 @@ import { NameTable } from "./serve/name-table.ts";
 /** One sentence for each, with the option that it is about. */
 export function idleRules(
   listeners: readonly ListenerData[],
-  certificates: readonly CertificateData[],
+  certificates: readonly Pick<CertificateData, "names" | "source">[],
 ): string[] {
   return listeners.flatMap(({ tls }, index) => {
     if (tls === null) return [];

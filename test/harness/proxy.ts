@@ -276,6 +276,7 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
       ...(options.otherTls === undefined ? [] : [listener("other", options.otherTls, null)]),
     ],
     certificates: [],
+    acme: null,
     upstreams: [
       {
         name: "app",

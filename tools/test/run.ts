@@ -1,8 +1,9 @@
 /**
- * `npm test [-- --system] [-- PATTERN…]`: the whole gate, in order of speed, then every test.
+ * `npm test [-- --system] [-- --only=FOLDER] [-- PATTERN…]`: the whole gate, in order of speed, then every test.
  *
  * `--system` installs missing Debian packages with sudo (root needs no leave). With patterns only the
- * tests that match are run. SLUICE_TEST_REQUIRE=all turns every skipped test into a failure.
+ * tests that match are run. `--only`: those of a folder of test/integration, none of
+ * which may be skipped. SLUICE_TEST_REQUIRE=all turns every skipped test into a failure.
  *
  * Tests over sockets are run twice, once on each transport of the proxy, where the machine allows io_uring.
  *
@@ -37,11 +38,18 @@ const transportTests = ["test/integration/**/*.test.ts", "test/conformance/**/*.
 const timeoutMilliseconds = 300_000;
 
 const { values: options, positionals: patterns } = parseArgs({
-  options: { system: { type: "boolean", default: false } },
+  options: {
+    system: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
   allowPositionals: true,
 });
 
 process.chdir(root);
+if (options.only !== undefined) {
+  process.env["SLUICE_TEST_REQUIRE"] = "all";
+  patterns.push(`test/integration/${options.only}/**/*.test.ts`);
+}
 const failures: string[] = [];
 
 if (patterns.length === 0) {

@@ -10,6 +10,7 @@ const packages: Readonly<Record<string, string>> = {
   curl: "curl",
   nginx: "nginx-light",
   openssl: "openssl",
+  pebble: "pebble",
   promtool: "prometheus",
   strace: "strace",
   wrk: "wrk",

@@ -18,12 +18,8 @@ import type {
 } from "../types.ts";
 import { name } from "./scalars.ts";
 
-const NOT_YET = message(
-  "certificates that the proxy obtains by itself are not part of this version yet",
-  "write `local` for development, or `{ cert: …, key: … }` with the files of a certificate",
-);
-
-const fileName: z.ZodType<string, string> = text(
+/** The name of a file. */
+export const fileName: z.ZodType<string, string> = text(
   (written) =>
     written === "" || written.includes("\0")
       ? { ok: false, message: "the name of a file is missing", hint: "for example `tls/site.pem`" }
@@ -51,10 +47,7 @@ const pair: z.ZodType<PairConfig, CertificateInput> = z.strictObject(
 
 const certificates: z.ZodType<CertificatesConfig, ListenTlsInput["certificates"]> = z.union([
   z.literal("local").transform((): CertificatesConfig => ({ kind: "local" })),
-  z.literal("auto").transform((input, context): CertificatesConfig => {
-    context.issues.push({ code: "custom", message: NOT_YET, input });
-    return z.NEVER;
-  }),
+  z.literal("auto").transform((): CertificatesConfig => ({ kind: "auto" })),
   oneOrMany(pair).transform((pairs): CertificatesConfig => ({ kind: "files", pairs })),
 ]);
 
@@ -113,7 +106,7 @@ const nameRules: z.ZodType<TlsNameConfig, TlsNameInput> = z.strictObject({
 
 const NO_CERTIFICATES = message(
   "`certificates` is missing",
-  "write `certificates: local`, or `certificates: { cert: …, key: … }`",
+  "write `certificates: auto`, `local`, or `{ cert: …, key: … }`",
 );
 
 const whole = z
@@ -121,7 +114,7 @@ const whole = z
     certificates: certificates
       .optional()
       .describe(
-        "`local`: from the local certificate authority, for development. Else `{ cert, key }`, or a list of these, of which each client gets the one for its name.",
+        "`auto`: obtained by ACME for the hosts of all routes, see `acme`. `local`: from the local certificate authority, for development. Else `{ cert, key }`, or a list of these, of which each client gets the one for its name.",
       ),
     preset: preset.prefault("intermediate"),
     default: serverName
@@ -180,7 +173,7 @@ export const listenTls: z.ZodType<ListenTlsConfig, ListenTlsInput["tls"]> = z
     })),
   ])
   .describe(
-    "Speaks TLS here. `local`: certificates of the local authority, for development; `{ cert, key }`, or a list of these: certificates from files, chosen by name; or a mapping with `certificates` and more.",
+    "Speaks TLS here. `auto`: certificates are obtained for the hosts of all routes, see `acme`; `local`: certificates of the local authority, for development; `{ cert, key }`, or a list of these: certificates from files, chosen by name; or a mapping with `certificates` and more.",
   );
 
 /** `tls` of an upstream. */

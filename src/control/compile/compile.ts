@@ -25,7 +25,13 @@ import {
 } from "./routes.ts";
 import { findShadowed } from "./shadowed.ts";
 import type { SlotAllocator } from "./slots.ts";
-import { type ConfigFiles, certificateSources, compileListenerTls, redirectPort } from "./tls.ts";
+import {
+  type ConfigFiles,
+  certificateSources,
+  compileAcme,
+  compileListenerTls,
+  redirectPort,
+} from "./tls.ts";
 import { compileUpstream, type UnplacedUpstream } from "./upstreams.ts";
 
 /** Rows of endpoints in shared memory. */
@@ -100,6 +106,7 @@ export function compile(config: Config, options: CompileOptions): Compiled {
       redirectPort: listen.redirect === null ? null : redirectPort(config),
     })),
     certificates: certificateSources(config, options.files.directory),
+    acme: compileAcme(config, options.files.texts),
     upstreams: placed,
     routes: placeRoutes(routes, slots),
     trustedProxies: config.trustedProxies.map((block) => block.text),

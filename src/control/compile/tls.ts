@@ -2,14 +2,19 @@
 
 import { resolve } from "node:path";
 
+import { isAddress, isLocalName, namesOfRoutes } from "#config/host-names.ts";
 import type {
+  CertificatesConfig,
   ClientCertificatesConfig,
   Config,
   ListenConfig,
   TlsNameConfig,
   UpstreamConfig,
 } from "#config/types.ts";
+import { ACME_SOURCE } from "#tls/acme/source.ts";
 import type {
+  AcmeChallengeType,
+  AcmeData,
   CertificateSourceData,
   ClientCertificatesData,
   ListenerTlsData,
@@ -27,6 +32,8 @@ export interface ConfigFiles {
 }
 
 const LOCAL = "local";
+/** For the names of `auto` that no public authority certifies. */
+const LOCAL_NAMES = "local-names";
 
 /** Where the certificates of all listeners come from, each source once. */
 export function certificateSources(config: Config, directory: string): CertificateSourceData[] {
@@ -39,6 +46,12 @@ export function certificateSources(config: Config, directory: string): Certifica
       if (!sources.has(LOCAL)) sources.set(LOCAL, { kind: "local", id: LOCAL, names, place });
       continue;
     }
+    if (tls.certificates.kind === "auto") {
+      const names = namesOfRoutes(config).filter(isLocalName);
+      if (names.length === 0 || sources.has(LOCAL_NAMES)) continue;
+      sources.set(LOCAL_NAMES, { kind: "local", id: LOCAL_NAMES, names, place });
+      continue;
+    }
     const { pairs } = tls.certificates;
     for (const [at, { cert, key }] of pairs.entries()) {
       const paths = { cert: resolve(directory, cert), key: resolve(directory, key) };
@@ -49,6 +62,40 @@ export function certificateSources(config: Config, directory: string): Certifica
     }
   }
   return [...sources.values()];
+}
+
+/** What is to be obtained; null if no listener asks for it. */
+export function compileAcme(config: Config, texts: ReadonlyMap<string, string>): AcmeData | null {
+  const index = config.listen.findIndex(({ tls }) => tls?.certificates.kind === "auto");
+  if (index < 0) return null;
+  const { email, issuers, dns } = config.acme;
+  const passed = new Set(
+    config.listen.flatMap(({ tls }) => tls?.passThrough.map(([name]) => name) ?? []),
+  );
+  const wanted = namesOfRoutes(config).filter((name) => !isLocalName(name) && !isAddress(name));
+  const challenges = config.acme.challenges ?? usualChallenges(config);
+  // A wildcard that can be had covers what is one label below.
+  const wild = new Set(
+    challenges.includes("dns-01") ? wanted.filter((one) => one.startsWith("*.")) : [],
+  );
+  return {
+    names: wanted.filter((name) => !passed.has(name) && !wild.has(name.replace(/^[^.*]+/, "*"))),
+    place: `listen[${index}].tls`,
+    email,
+    issuers: issuers.map((issuer) => ({
+      ...issuer,
+      ca: issuer.ca === null ? null : found(texts, issuer.ca),
+    })),
+    challenges,
+    dns,
+  };
+}
+
+/** Where nothing listens without TLS, nobody could answer http-01 but by luck. */
+function usualChallenges({ acme, listen }: Config): readonly AcmeChallengeType[] {
+  if (acme.dns !== null) return ["dns-01"];
+  const plain = listen.some(({ tls, address }) => tls === null && address.kind === "tcp");
+  return plain ? ["http-01", "tls-alpn-01"] : ["tls-alpn-01", "http-01"];
 }
 
 /** TLS of one listener; null if it has none. */
@@ -67,12 +114,7 @@ export function compileListenerTls(
   };
   indexOf({});
   return {
-    sources:
-      tls.certificates.kind === "local"
-        ? [LOCAL]
-        : tls.certificates.pairs.map(({ cert, key }) =>
-            pairId({ cert: resolve(directory, cert), key: resolve(directory, key) }),
-          ),
+    sources: sourcesOf(tls.certificates, directory),
     fallback: tls.default,
     policyNames: tls.names.map(([name, rules]) => [name, indexOf(rules)] as const),
     policies,
@@ -107,6 +149,19 @@ export function redirectPort(config: Config): number {
   return ports.includes(443) ? 443 : (ports[0] ?? 443);
 }
 
+function sourcesOf(certificates: CertificatesConfig, directory: string): string[] {
+  switch (certificates.kind) {
+    case "local":
+      return [LOCAL];
+    case "auto":
+      return [ACME_SOURCE, LOCAL_NAMES];
+    case "files":
+      return certificates.pairs.map(({ cert, key }) =>
+        pairId({ cert: resolve(directory, cert), key: resolve(directory, key) }),
+      );
+  }
+}
+
 function pairId(paths: { readonly cert: string; readonly key: string }): string {
   return hashOf(paths).slice(0, 16);
 }
@@ -126,20 +181,6 @@ function readClient(
   if (config === null) return null;
   const { mode, ca, crl } = config;
   return { mode, ca: found(texts, ca), crl: crl === null ? null : found(texts, crl) };
-}
-
-/** Exact hosts and those one label below, as certificates know them. */
-function namesOfRoutes(config: Config): string[] {
-  const names = new Set<string>();
-  for (const { match } of config.routes) {
-    for (const { hosts } of match) {
-      for (const host of hosts) {
-        if (host.kind === "exact") names.add(host.name.replace(/^\[|\]$/g, ""));
-        else if (host.kind === "one-label") names.add(`*.${host.name}`);
-      }
-    }
-  }
-  return [...names].toSorted();
 }
 
 function found(texts: ReadonlyMap<string, string>, name: string): string {

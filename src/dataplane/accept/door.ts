@@ -122,6 +122,15 @@ export class Door implements ConnectionHandler, GreetingUser {
     this.#log("error", "descriptors_exhausted", { detail: fault.detail });
   }
 
+  #warnOfWaiting(name: string): void {
+    const { now } = this.#context.transport.timers;
+    const key = `no_certificate_yet ${name}`;
+    if (now - (this.#loggedAt.get(key) ?? -LOG_INTERVAL) < LOG_INTERVAL) return;
+    this.#loggedAt.set(key, now);
+    const message = `a client of ${name} was sent away: the certificate that is being obtained is not there yet`;
+    this.#context.log("warn", "no_certificate_yet", message, { name });
+  }
+
   #log(
     level: "warn" | "error",
     code: FailureCode,
@@ -162,8 +171,15 @@ export class Door implements ConnectionHandler, GreetingUser {
   onGreetingClosed(greeting: Greeting, end: GreetingEnd, detail: string): void {
     this.greetings.delete(greeting);
     this.#context.worker.releaseConnection();
-    if (end !== "closed") {
+    if (end === "challenge") {
+      const message = `a certificate authority has looked at ${detail} (tls-alpn-01)`;
+      this.#context.log("debug", "challenge", message, {
+        listener: greeting.listener,
+        name: detail,
+      });
+    } else if (end !== "closed") {
       this.#context.worker.countHandshake("failed");
+      if (end === "no_certificate_yet") this.#warnOfWaiting(detail);
       this.#tell(greeting, end, detail);
     }
     this.#user.onLess();

@@ -3,6 +3,8 @@
  * the connection is opened, passed on as it is, or refused.
  *
  *     hello ──► handshake ──► served as HTTP
+ *       │   ╰─► wait for a certificate that is being obtained, at most 10 s
+ *       ├─────► a handshake that answers a certificate authority, and the end
  *       ├─────► passed on to an upstream
  *       ╰─────► an alert, or a sentence for those who speak plain HTTP
  */
@@ -48,17 +50,26 @@ export type GreetingEnd =
   /** There is a certificate, and it cannot be used. */
   | "no_context"
   | "handshake_failed"
+  /** The first certificate for the name was waited for, and did not come. */
+  | "no_certificate_yet"
+  /** A certificate authority has seen what it wanted to see. */
+  | "challenge"
   /** The client said one name first and another one later. */
   | "name_changed"
   | HelloFaultKind;
 
 /** What is known of a connection that is opened. */
-type Opening = Extract<TlsChoice, { kind: "open" }>;
+type Opening = Extract<TlsChoice, { kind: "open" | "challenge" }>;
 
 /** What is taken at first for a hello that comes in pieces, in bytes; most fit. */
 const GATHERED = 2048;
 
-type Phase = "hello" | "waiting" | "handshake" | "over";
+/** How long a client waits for a certificate that is being obtained, milliseconds. */
+const PATIENCE = 10_000;
+/** How many do at a time in a worker: the places of handshakes are for all names. */
+const WANTING_MOST = 64;
+
+type Phase = "hello" | "wanting" | "waiting" | "handshake" | "over";
 
 /** See the head of this file. Made with a place among the handshakes, which it gives back. */
 export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
@@ -133,9 +144,25 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
     else this.#refuse(alertOf(alert), kind, detail);
   }
 
-  #onHello(): void {
+  /** There are other certificates: is the one that it waits for among them? */
+  onCertificates(): void {
+    if (this.#phase !== "wanting") return;
     const choice = this.#choose();
-    if (choice.kind !== "open") return this.#conclude(choice);
+    if (choice.kind === "wait") return;
+    this.#handshakes.wanting--;
+    this.#phase = "hello";
+    this.#connection.resume();
+    const { transport, snapshot } = this.#context;
+    transport.timers.schedule(this.#timer, snapshot.data.timeouts.handshake);
+    this.#proceed(choice);
+  }
+
+  #onHello(): void {
+    this.#proceed(this.#choose());
+  }
+
+  #proceed(choice: TlsChoice): void {
+    if (!opens(choice)) return this.#conclude(choice);
     if (this.#handshakes.mayBegin(this)) return this.#begin(choice);
     this.#phase = "waiting";
     this.#connection.pause();
@@ -145,7 +172,7 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
     this.#connection.resume();
     // Certificates and rules may have changed while it waited, and contexts are gone with them.
     const choice = this.#choose();
-    if (choice.kind === "open") this.#begin(choice);
+    if (opens(choice)) this.#begin(choice);
     else this.#conclude(choice);
   }
 
@@ -153,7 +180,7 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
   #choose(): TlsChoice {
     const { listeners, upstreams } = this.#context.snapshot;
     const tls = listeners.get(this.listener)?.tls ?? this.#tls;
-    const choice = tls.choose(this.#reader.serverName);
+    const choice = tls.choose(this.#reader.serverName, this.#reader.protocols);
     const isGone = choice.kind === "pass" && !upstreams.has(choice.upstream);
     return isGone ? { kind: "refuse", alert: ALERT.unrecognizedName } : choice;
   }
@@ -164,9 +191,24 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
       this.#finish();
       return this.#user.onPassThrough(this, this.#connection, received, choice.upstream);
     }
+    if (choice.kind === "wait") return this.#want();
     const isUnknown = choice.alert === ALERT.unrecognizedName;
     const end = isUnknown ? "unknown_name" : "no_context";
     this.#refuse(alertOf(choice.alert), end, this.#reader.serverName ?? "");
+  }
+
+  /** Its certificate is on its way. */
+  #want(): void {
+    if (this.#handshakes.wanting >= WANTING_MOST) return this.#giveUp();
+    this.#handshakes.wanting++;
+    this.#phase = "wanting";
+    this.#connection.pause();
+    this.#context.transport.timers.schedule(this.#timer, PATIENCE);
+  }
+
+  #giveUp(): void {
+    const name = this.#reader.serverName ?? "";
+    this.#refuse(alertOf(ALERT.unrecognizedName), "no_certificate_yet", name);
   }
 
   #begin(choice: Opening): void {
@@ -179,8 +221,14 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
   /** The handshake is over. */
   onConnect(connection: Connection): void {
     const security = connection.security!;
-    const { policy, clientCertificates, hsts } = this.#choice!;
+    const choice = this.#choice!;
     this.#finish();
+    if (choice.kind === "challenge") {
+      this.#end = "challenge";
+      this.#detail = this.#reader.serverName ?? "";
+      return connection.lingerClose();
+    }
+    const { policy, clientCertificates, hsts } = choice;
     if (this.#isStrange(security)) {
       this.#end = "name_changed";
       return connection.abort();
@@ -218,6 +266,7 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
   onWritable(): void {}
 
   onTimer(): void {
+    if (this.#phase === "wanting") return this.#giveUp();
     this.#finish();
     this.#end = "timeout";
     this.#connection.abort();
@@ -235,6 +284,7 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
   /** Nothing more is decided here. */
   #finish(): void {
     if (this.#phase === "over") return;
+    if (this.#phase === "wanting") this.#handshakes.wanting--;
     this.#phase = "over";
     this.#context.transport.timers.cancel(this.#timer);
     this.#handshakes.withdraw(this);
@@ -254,6 +304,10 @@ export class Greeting implements ConnectionHandler, TimerOwner, Waiting {
     const { bytes, start, end } = this.#gathered!;
     return bytes.subarray(start, end);
   }
+}
+
+function opens(choice: TlsChoice): choice is Opening {
+  return choice.kind === "open" || choice.kind === "challenge";
 }
 
 function alertOf(description: number): Slice {

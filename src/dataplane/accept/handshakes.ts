@@ -18,6 +18,8 @@ export class Handshakes implements TimerOwner {
   readonly #timer: Timer = new Timer(this, 0);
   /** A Set: those that give up are found at once, and the order stays. */
   readonly #queue: Set<Waiting> = new Set();
+  /** Connections whose certificate is being obtained. */
+  wanting = 0;
 
   constructor(context: DataPlaneContext) {
     this.#context = context;

@@ -5,6 +5,7 @@ import { HeaderList } from "#core/http/header-list.ts";
 import type { LocalResponse } from "#sdk/filter.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
+import { challengeReply } from "./acme.ts";
 import { httpsRedirect, plainHttpReply } from "./https.ts";
 import { type LocalReply, failureReply, filterReply } from "./local-reply.ts";
 
@@ -31,6 +32,12 @@ export class OwnPages {
   /** For those who speak plain HTTP where TLS is spoken. `url`: where they meant to go, as far as they said. */
   plainHttp(url: string): LocalReply {
     return plainHttpReply(url, this.#wall());
+  }
+
+  /** What a certificate authority gets that asks for a token; null: the request is none of these. */
+  challenge({ request }: Exchange): LocalReply | null {
+    const { challenges } = this.#context;
+    return challenges.size === 0 ? null : challengeReply(request, challenges, this.#wall());
   }
 
   /** The redirect to https for what comes to the exchange's listener; null if it is served there. */

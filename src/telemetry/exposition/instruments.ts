@@ -38,6 +38,8 @@ export type InstrumentName =
   | "handshakes"
   | "handshakesOpen"
   | "certificateExpiry"
+  | "certificateAttempts"
+  | "certificateFailures"
   | "tunnels"
   | "buffers"
   | "workers"
@@ -158,6 +160,16 @@ export const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
     "sluice_certificate_expiry_timestamp_seconds",
     ["name", "source"],
     "When the certificate expires, in seconds since 1970; `name` is the first that it is made out to.",
+  ),
+  certificateAttempts: counter(
+    "sluice_certificate_attempts_total",
+    ["issuer"],
+    "How often a certificate was asked for by ACME, once for each issuer and challenge that was tried.",
+  ),
+  certificateFailures: counter(
+    "sluice_certificate_failures_total",
+    ["issuer", "reason"],
+    "Those that came to nothing, by reason: connection, dns, unauthorized and caa are about the name; rate_limit, rejected, account and request are what the issuer refuses; issuer, network and timeout are troubles of the issuer or of the way to it; challenge and store are troubles of this machine.",
   ),
   tunnels: gauge("sluice_tunnels", [], "WebSockets and other tunnels under way."),
   buffers: gauge(

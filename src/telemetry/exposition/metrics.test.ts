@@ -63,6 +63,10 @@ function setUp(): Fixture {
     wall: () => 1_000_000,
     startedWall: 900_500,
     logDropped: () => 3,
+    obtaining: () => ({
+      attempts: new Map([["letsencrypt", 3]]),
+      failures: new Map([["letsencrypt", new Map([["dns", 2]])]]),
+    }),
     certificates: () => [
       { names: ["a.test", "b.test"], source: "local", notAfter: 1_700_000_000_500 },
     ],

@@ -54,6 +54,16 @@ export interface MetricsOptions {
   readonly logDropped: () => number;
   /** The certificates that are shown. */
   readonly certificates: () => readonly CertificateFacts[];
+  /** How often certificates were asked for. */
+  readonly obtaining: () => ObtainingFacts;
+}
+
+/** How often authorities were asked for certificates, and how often that came to nothing. */
+export interface ObtainingFacts {
+  /** By issuer. */
+  readonly attempts: ReadonlyMap<string, number>;
+  /** By issuer and reason. */
+  readonly failures: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
 /** What is told of a certificate. */
@@ -237,6 +247,13 @@ export class Metrics {
     text.family(INSTRUMENTS.certificateExpiry);
     for (const { names, source, notAfter } of this.#options.certificates()) {
       text.sample(notAfter / 1000, names[0] ?? "", source);
+    }
+    const { attempts, failures } = this.#options.obtaining();
+    text.family(INSTRUMENTS.certificateAttempts);
+    for (const [issuer, count] of attempts) text.sample(count, issuer);
+    text.family(INSTRUMENTS.certificateFailures);
+    for (const [issuer, reasons] of failures) {
+      for (const [reason, count] of reasons) text.sample(count, issuer, reason);
     }
     text.family(INSTRUMENTS.tunnels).sample(totals.tunnels);
     text.family(INSTRUMENTS.buffers).sample(totals.buffered);

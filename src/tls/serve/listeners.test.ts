@@ -1,23 +1,33 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ListenerTlsData } from "#model/tls.ts";
+import { Challenges } from "./challenges.ts";
 import { ContextCache } from "./contexts.ts";
 import { ListenerPolicies } from "./listeners.ts";
 import { RememberingTls, certificate, listenerTls, policy } from "./serve.fixture.ts";
 
 function listener(data: Partial<ListenerTlsData>, tls = new RememberingTls()) {
   const broken: string[] = [];
-  const policies = new ListenerPolicies(listenerTls(data), new ContextCache(tls), (name, reason) =>
-    broken.push(`${name}: ${reason}`),
+  const challenges = new Challenges(tls);
+  const policies = new ListenerPolicies(
+    listenerTls(data),
+    new ContextCache(tls),
+    challenges,
+    (name, reason) => broken.push(`${name}: ${reason}`),
   );
-  return { policies, tls, broken };
+  return { policies, tls, broken, challenges };
 }
 
 /** What a client that says this name gets, in a word. */
-function chosen(policies: ListenerPolicies, name: string | null): string {
-  const choice = policies.choose(name);
+function chosen(
+  policies: ListenerPolicies,
+  name: string | null,
+  protocols: readonly string[] = [],
+): string {
+  const choice = policies.choose(name, protocols);
   switch (choice.kind) {
-    case "open": {
+    case "open":
+    case "challenge": {
       const { context } = choice.context as unknown as {
         context: { options: { certificates: readonly { chain: string }[] } };
       };
@@ -25,6 +35,8 @@ function chosen(policies: ListenerPolicies, name: string | null): string {
     }
     case "pass":
       return `to ${choice.upstream}`;
+    case "wait":
+      return "wait";
     case "refuse":
       return `alert ${choice.alert}`;
   }
@@ -80,11 +92,11 @@ describe("a listener with TLS", () => {
       passThrough: [["db.test", "database"]],
     });
     policies.use([certificate("all", ["admin.test", "a.test", "x.safe.test"])]);
-    const admin = policies.choose("admin.test");
+    const admin = policies.choose("admin.test", []);
     assert.ok(
       admin.kind === "open" && admin.policy === "strict" && admin.clientCertificates !== null,
     );
-    const plain = policies.choose("a.test");
+    const plain = policies.choose("a.test", []);
     assert.ok(plain.kind === "open" && plain.policy === "all" && plain.clientCertificates === null);
     assert.equal(chosen(policies, "db.test"), "to database");
     assert.equal(policies.policyFor("admin.test"), "strict");
@@ -110,13 +122,13 @@ describe("a listener with TLS", () => {
       certificate("mixed too", ["mixed.test"], { keyType: "rsa" }),
     ]);
     const hsts = (name: string): boolean => {
-      const choice = policies.choose(name);
+      const choice = policies.choose(name, []);
       return choice.kind === "open" && choice.hsts;
     };
     assert.deepEqual(["public.test", "local.test", "mixed.test"].map(hsts), [true, false, false]);
     const { policies: off } = listener({ hsts: false });
     off.use([certificate("public", ["public.test"], { isPublic: true })]);
-    const choice = off.choose("public.test");
+    const choice = off.choose("public.test", []);
     assert.ok(choice.kind === "open" && !choice.hsts);
   });
 

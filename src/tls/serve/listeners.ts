@@ -9,12 +9,15 @@ import type {
   ListenerTlsData,
   TlsPolicyData,
 } from "#model/tls.ts";
+import { ACME_SOURCE } from "../acme/source.ts";
+import { ACME_TLS, type Challenges } from "./challenges.ts";
 import type { ContextCache } from "./contexts.ts";
 import { NameTable } from "./name-table.ts";
 
-/** unrecognized_name (RFC 6066 §3) and internal_error (RFC 8446 §6.2). */
+/** unrecognized_name (RFC 6066 §3), internal_error (RFC 8446 §6.2), no_application_protocol (RFC 7301 §3.2). */
 const UNRECOGNIZED_NAME = 112;
 const INTERNAL_ERROR = 80;
+const NO_APPLICATION_PROTOCOL = 120;
 
 /** Called when a context cannot be built, which the control thread should have noticed before. */
 export type OnBrokenContext = (name: string, reason: string) => void;
@@ -23,6 +26,7 @@ export type OnBrokenContext = (name: string, reason: string) => void;
 export class ListenerPolicies implements ListenerTls {
   readonly #data: ListenerTlsData;
   readonly #contexts: ContextCache;
+  readonly #challenges: Challenges;
   readonly #onBroken: OnBrokenContext;
   readonly #passThrough: NameTable<string>;
   readonly #policies: NameTable<TlsPolicyData>;
@@ -31,9 +35,15 @@ export class ListenerPolicies implements ListenerTls {
   /** Certificates that cannot be used, and of which that was said: clients may come by the thousand. */
   readonly #broken: Set<readonly CertificateData[]> = new Set();
 
-  constructor(data: ListenerTlsData, contexts: ContextCache, onBroken: OnBrokenContext) {
+  constructor(
+    data: ListenerTlsData,
+    contexts: ContextCache,
+    challenges: Challenges,
+    onBroken: OnBrokenContext,
+  ) {
     this.#data = data;
     this.#contexts = contexts;
+    this.#challenges = challenges;
     this.#onBroken = onBroken;
     this.#passThrough = new NameTable(data.passThrough);
     this.#policies = new NameTable(
@@ -62,11 +72,19 @@ export class ListenerPolicies implements ListenerTls {
       name === undefined ? undefined : (named.get(name) ?? this.#certificates.get(name));
   }
 
-  choose(serverName: string | null): TlsChoice {
+  choose(serverName: string | null, protocols: readonly string[]): TlsChoice {
+    const asked = protocols.length === 1 && protocols[0] === ACME_TLS;
+    const challenge = asked && serverName !== null ? this.#challenge(serverName) : null;
+    if (challenge !== null) return challenge;
     const upstream = serverName === null ? undefined : this.#passThrough.get(serverName);
     if (upstream !== undefined) return { kind: "pass", upstream };
+    // Of an authority that nobody has asked for anything, or another process has.
+    if (asked) return { kind: "refuse", alert: NO_APPLICATION_PROTOCOL };
     const certificates = serverName === null ? this.#fallback : this.#certificates.get(serverName);
-    if (certificates === undefined) return { kind: "refuse", alert: UNRECOGNIZED_NAME };
+    if (certificates === undefined) {
+      const wanted = serverName !== null && this.#obtains && this.#challenges.isWanted(serverName);
+      return wanted ? { kind: "wait" } : { kind: "refuse", alert: UNRECOGNIZED_NAME };
+    }
     const policy = this.#policyFor(serverName ?? this.#data.fallback);
     try {
       const { hsts } = this.#data;
@@ -82,6 +100,20 @@ export class ListenerPolicies implements ListenerTls {
         this.#broken.add(certificates);
         this.#onBroken(serverName ?? "", error instanceof Error ? error.message : String(error));
       }
+      return { kind: "refuse", alert: INTERNAL_ERROR };
+    }
+  }
+
+  get #obtains(): boolean {
+    return this.#data.sources.includes(ACME_SOURCE);
+  }
+
+  #challenge(serverName: string): TlsChoice | null {
+    try {
+      const context = this.#challenges.context(serverName);
+      return context === null ? null : { kind: "challenge", context };
+    } catch (error) {
+      this.#onBroken(serverName, error instanceof Error ? error.message : String(error));
       return { kind: "refuse", alert: INTERNAL_ERROR };
     }
   }
@@ -109,11 +141,14 @@ export class ListenerPolicies implements ListenerTls {
 export function linkListeners(
   listeners: readonly ListenerData[],
   contexts: ContextCache,
+  challenges: Challenges,
   onBroken: OnBrokenContext,
 ): Map<string, ListenerPolicies> {
   return new Map(
     listeners.flatMap(({ id, tls }) =>
-      tls === null ? [] : [[id, new ListenerPolicies(tls, contexts, onBroken)] as const],
+      tls === null
+        ? []
+        : [[id, new ListenerPolicies(tls, contexts, challenges, onBroken)] as const],
     ),
   );
 }

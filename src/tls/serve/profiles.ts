@@ -17,7 +17,8 @@ const SUITES_12 = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
-const INTERMEDIATE: TlsProfile = {
+/** TLS 1.3, and 1.2 with suites that are safe. */
+export const INTERMEDIATE: TlsProfile = {
   minVersion: "TLSv1.2",
   ciphers: SUITES_12,
   cipherSuites: SUITES_13,

@@ -33,14 +33,14 @@ describe("TLS of a worker", () => {
     const [old, next] = [certificate("old", ["a.test"]), certificate("new", ["a.test"])];
     const first = worker.prepare(snapshot(["one"]), [old]);
     worker.commit(snapshot(["one"]), [old]);
-    first.get("one")!.choose("a.test");
+    first.get("one")!.choose("a.test", []);
     assert.deepEqual(
       tls.made.map(({ released }) => released),
       [false],
     );
 
     worker.use([next]);
-    first.get("one")!.choose("a.test");
+    first.get("one")!.choose("a.test", []);
     assert.deepEqual(
       tls.made.map(({ released }) => released),
       [true, false],
@@ -50,8 +50,8 @@ describe("TLS of a worker", () => {
     const second = worker.prepare(snapshot(["one", "two"]), [next]);
     assert.equal(tls.made[1]?.released, false, "what is prepared takes nothing away");
     worker.commit(snapshot(["one", "two"]), [next]);
-    second.get("one")!.choose("a.test");
-    second.get("two")!.choose("a.test");
+    second.get("one")!.choose("a.test", []);
+    second.get("two")!.choose("a.test", []);
     assert.equal(tls.made.length, 3);
 
     worker.prepare(snapshot(["two"]), [next]);
@@ -69,10 +69,10 @@ describe("TLS of a worker", () => {
       certificate("a", ["a.test"]),
       certificate("b", ["b.test"]),
     ]);
-    listeners.get("one")!.choose("a.test");
+    listeners.get("one")!.choose("a.test", []);
     const secrets = [new Uint8Array(32)];
     worker.setTicketSecrets(secrets);
-    listeners.get("one")!.choose("b.test");
+    listeners.get("one")!.choose("b.test", []);
     assert.deepEqual(
       tls.made.map((context) => context.secrets),
       [secrets, secrets],
@@ -119,9 +119,9 @@ describe("TLS of a worker", () => {
     const after = certificate("a", ["a.test"], { ocsp: new Uint8Array(64).fill(2) });
     const listeners = worker.prepare(snapshot(["one"]), [before]);
     worker.commit(snapshot(["one"]), [before]);
-    listeners.get("one")!.choose("a.test");
+    listeners.get("one")!.choose("a.test", []);
     worker.use([after]);
-    listeners.get("one")!.choose("a.test");
+    listeners.get("one")!.choose("a.test", []);
     assert.deepEqual(
       tls.made.map(({ options, released }) => [
         "certificates" in options && options.certificates[0]?.ocsp?.[0],

@@ -2,8 +2,9 @@
 
 import type { UpstreamContext } from "#dataplane/linked.ts";
 import type { SnapshotData } from "#model/snapshot.ts";
-import type { CertificateUpdate, UpstreamTlsData } from "#model/tls.ts";
+import type { CertificateUpdate, ChallengeUpdate, UpstreamTlsData } from "#model/tls.ts";
 import type { Tls } from "#transport/contract.ts";
+import { Challenges } from "./challenges.ts";
 import { ContextCache, identityOf } from "./contexts.ts";
 import { type ListenerPolicies, type OnBrokenContext, linkListeners } from "./listeners.ts";
 
@@ -13,6 +14,7 @@ export type PreparedListeners = ReadonlyMap<string, ListenerPolicies>;
 /** See the head of this file. */
 export class WorkerTls {
   readonly #contexts: ContextCache | null;
+  readonly #challenges: Challenges;
   readonly #onBroken: OnBrokenContext;
   #listeners: PreparedListeners = new Map();
   #prepared: PreparedListeners | null = null;
@@ -22,6 +24,7 @@ export class WorkerTls {
   /** @param tls null: the transport has none, and a snapshot that needs it is refused */
   constructor(tls: Tls | null, onBroken: OnBrokenContext) {
     this.#contexts = tls === null ? null : new ContextCache(tls);
+    this.#challenges = new Challenges(tls);
     this.#onBroken = onBroken;
   }
 
@@ -36,7 +39,12 @@ export class WorkerTls {
       if (snapshot.listeners.some(({ tls }) => tls !== null)) throw noTls();
       return new Map();
     }
-    const prepared = linkListeners(snapshot.listeners, this.#contexts, this.#onBroken);
+    const prepared = linkListeners(
+      snapshot.listeners,
+      this.#contexts,
+      this.#challenges,
+      this.#onBroken,
+    );
     for (const listener of prepared.values()) listener.use(certificates);
     this.#prepared = prepared;
     return prepared;
@@ -70,6 +78,11 @@ export class WorkerTls {
     for (const listener of this.#listeners.values()) listener.use(certificates);
     for (const listener of this.#prepared?.values() ?? []) listener.use(certificates);
     this.#retain();
+  }
+
+  /** How certificate authorities are answered from now on. */
+  setChallenges(update: Pick<ChallengeUpdate, "tls" | "wanted">): void {
+    this.#challenges.use(update);
   }
 
   setTicketSecrets(secrets: readonly Uint8Array[]): void {

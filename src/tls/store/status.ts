@@ -8,8 +8,8 @@ import { type Validity, nameList, validityOf, validitySentence } from "./expiry.
 export interface CertificateStatus {
   /** Place in the configuration. */
   readonly place: string;
-  readonly kind: CertificateSourceData["kind"];
-  /** Of the certificate's file; null for the local authority. */
+  readonly kind: CertificateSourceData["kind"] | "acme";
+  /** Of the certificate's file; null for the local authority, and where there is none. */
   readonly file: string | null;
   /** Null: there is none, and the first problem says why. */
   readonly certificate: {
@@ -32,6 +32,12 @@ export interface CertificateStatus {
   readonly broken: boolean;
   /** Sentences, the worst first. */
   readonly problems: readonly string[];
+  /** Of those that are obtained: for whom. */
+  readonly name?: string;
+  /** When it is renewed or obtained next, in words; null: not known. */
+  readonly renewal?: string | null;
+  /** How the last try to obtain one has failed, and on which day; null: it has not. */
+  readonly lastError?: { readonly sentence: string; readonly at: string } | null;
 }
 
 /**
@@ -52,7 +58,6 @@ export function statusOf(
     const broken = kind === "files" || problems.length > 0;
     return { place, kind, file, certificate, broken, problems };
   }
-  const { names, keyType, issuer, isPublic, notBefore, notAfter, fingerprint, ocsp } = certificate;
   const validity = validityOf(certificate, wall);
   // Local ones are made anew before they expire: there is nothing to do.
   const dates = kind === "local" ? null : validitySentence(certificate, wall);
@@ -60,20 +65,29 @@ export function statusOf(
     place,
     kind,
     file,
-    certificate: {
-      names,
-      keyType,
-      issuer,
-      isPublic,
-      notBefore: isoDate(notBefore),
-      notAfter: isoDate(notAfter),
-      daysLeft: Math.floor((notAfter - wall) / 86_400_000),
-      validity,
-      fingerprint,
-      stapled: ocsp !== null,
-    },
+    certificate: describe(certificate, wall),
     broken: kind === "files" && (validity === "expired" || validity === "early"),
     problems: dates === null ? problems : [dates, ...problems],
+  };
+}
+
+/** What there is to say about a certificate itself. `wall`: epoch milliseconds. */
+export function describe(
+  certificate: CertificateData,
+  wall: number,
+): NonNullable<CertificateStatus["certificate"]> {
+  const { names, keyType, issuer, isPublic, notBefore, notAfter, fingerprint, ocsp } = certificate;
+  return {
+    names,
+    keyType,
+    issuer,
+    isPublic,
+    notBefore: isoDate(notBefore),
+    notAfter: isoDate(notAfter),
+    daysLeft: Math.floor((notAfter - wall) / 86_400_000),
+    validity: validityOf(certificate, wall),
+    fingerprint,
+    stapled: ocsp !== null,
   };
 }
 
@@ -82,11 +96,12 @@ export function renderStatus(all: readonly CertificateStatus[]): string {
   return all.map((one) => `${linesOf(one).join("\n")}\n`).join("\n");
 }
 
-function linesOf({ certificate, place, file, kind, problems }: CertificateStatus): string[] {
-  const source = kind === "local" ? "the local certificate authority" : (file ?? "");
+function linesOf(status: CertificateStatus): string[] {
+  const { certificate, place, problems, kind, renewal } = status;
+  const who = certificate === null ? "no certificate" : nameList(certificate.names);
   const lines = [
-    certificate === null ? "no certificate" : nameList(certificate.names),
-    `  ${place}: ${source}`,
+    certificate === null && status.name !== undefined ? `${status.name}: ${who}` : who,
+    `  ${place}: ${sourceOf(status)}`,
   ];
   if (certificate !== null) {
     const { keyType, issuer, isPublic, notAfter, daysLeft, stapled } = certificate;
@@ -102,10 +117,19 @@ function linesOf({ certificate, place, file, kind, problems }: CertificateStatus
         ? "  made anew every few days, and at each start"
         : `  ${daysLeft} ${days} left, until ${notAfter}`,
     );
-  } else if (problems.length === 0) {
+  } else if (kind === "local" && problems.length === 0) {
     lines.push("  the first start makes the authority, or `sluice trust`");
   }
+  if (kind === "acme") {
+    const verb = certificate === null ? "obtained" : "renewed";
+    lines.push(`  ${verb} ${renewal ?? "when an instance runs"}`);
+  }
   return [...lines, ...problems.map((problem) => `  problem: ${problem}`)];
+}
+
+function sourceOf({ kind, file }: CertificateStatus): string {
+  if (kind === "local") return "the local certificate authority";
+  return kind === "acme" ? `obtained by ACME${file === null ? "" : `, ${file}`}` : (file ?? "");
 }
 
 const KEY_TYPES: Readonly<Record<CertificateData["keyType"], string>> = {

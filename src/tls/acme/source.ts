@@ -1,0 +1,2 @@
+/** Id of the source that certificates of ACME are of. */
+export const ACME_SOURCE = "acme";
