@@ -3,6 +3,7 @@
 import type { Clock } from "#core/time/clock.ts";
 import type { Random } from "#core/random.ts";
 import type { Severity } from "#core/errors.ts";
+import type { Abuse } from "#core/http/abuse.ts";
 import type { EjectionData } from "#model/snapshot.ts";
 import type { ExchangeSink } from "#model/record.ts";
 import type { Transport } from "#transport/contract.ts";
@@ -45,6 +46,8 @@ export interface WorkerCounters {
   tryBeginHandshake(rate: number, wall: number): boolean;
   /** A TLS handshake has ended. */
   countHandshake(outcome: "full" | "resumed" | "failed"): void;
+  /** A client of HTTP/2 has done too much of something. */
+  countAbuse(kind: Abuse): void;
   /** Exchanges, tunnels under way and bytes held in buffers, by difference. */
   addExchanges(difference: number): void;
   addTunnels(difference: number): void;

@@ -101,7 +101,7 @@ export class DataPlane implements TimerOwner {
     if (context === null || lifecycle === null) return Promise.resolve();
     context.draining = true;
     this.#pools.closeIdle();
-    for (const connection of lifecycle.connections) connection.drain();
+    lifecycle.connections.drain();
     return new Promise((resolve) => {
       this.#drained = resolve;
       lifecycle.onLess = () => this.#checkDrained();
@@ -127,7 +127,7 @@ export class DataPlane implements TimerOwner {
       lifecycle.tunnels.closeAll();
       lifecycle.passThroughs.closeAll();
       for (const greeting of lifecycle.door.greetings) greeting.destroy();
-      for (const connection of lifecycle.connections) connection.destroy();
+      lifecycle.connections.destroy();
       this.#context!.transport.timers.schedule(this.#drainTimer, CLOSING_GRACE);
       return;
     }

@@ -41,8 +41,7 @@ import { backoff, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.
 import { refuseSwitch, Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
 import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
 import { RecordView } from "./log/record.ts";
-import { Http1Connection, type Http1ConnectionOwner } from "./parse/http1-connection.ts";
-import { Readers } from "./parse/readers.ts";
+import { ClientConnections } from "./parse/client-connections.ts";
 import { RequestBody } from "./request-body.ts";
 import { ResponseHold } from "./response-hold.ts";
 import type { LocalReply } from "./respond/local-reply.ts";
@@ -56,14 +55,15 @@ import {
 } from "./respond/response-fields.ts";
 import { isMisdirected } from "./route/misdirected.ts";
 import { route } from "./route/route.ts";
+import type { ClientStreamUser } from "./client-stream-user.ts";
 import type { ClientStream, ClientTls } from "./client-stream.ts";
 
 /** Bytes of a request's body that wait for the backend before the client is made to wait. */
 const REQUEST_WINDOW = 64 * 1024;
 
 /** See the head of this file. */
-export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, TunnelsUser {
-  readonly connections: Set<Http1Connection> = new Set();
+export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, TunnelsUser {
+  readonly connections: ClientConnections;
   readonly tunnels: Tunnels;
   /** Connections that go to an upstream unopened. */
   readonly passThroughs: PassThroughs;
@@ -71,7 +71,6 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   readonly door: Door;
   readonly #context: DataPlaneContext;
   readonly #pools: Pools;
-  readonly #readers: Readers = new Readers();
   readonly #pages: OwnPages;
   readonly #nextId: () => string;
   /** Of whichever exchange ends. */
@@ -86,6 +85,7 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
     this.#nextId = nextId;
     this.#pages = new OwnPages(context);
     this.door = new Door(context, this, this.#pages);
+    this.connections = new ClientConnections(context, this, () => this.onLess());
     this.tunnels = new Tunnels(context, this);
     this.passThroughs = new PassThroughs(context, () => this.onLess());
   }
@@ -93,24 +93,12 @@ export class Lifecycle implements DoorUser, Http1ConnectionOwner, AttemptUser, T
   // ── :: 1 accept ─────────────────────────────────────────────────────────────────────────────────────
 
   serve(connection: Connection, listener: string, tls: ClientTls | null): void {
-    this.connections.add(
-      new Http1Connection(this.#context, connection, listener, tls, this.#readers, this),
-    );
+    this.connections.serve(connection, listener, tls);
   }
 
   passThrough(connection: Connection, received: Slice[], name: string): void {
     const upstream = this.#context.snapshot.upstreams.get(name)!;
     this.passThroughs.begin(connection, received, upstream);
-  }
-
-  onConnectionSwitched(connection: Http1Connection): void {
-    this.connections.delete(connection);
-  }
-
-  onConnectionClosed(connection: Http1Connection): void {
-    this.#context.worker.releaseConnection();
-    this.connections.delete(connection);
-    this.onLess();
   }
 
   // ── :: 2 parse: what the client's stream reports ────────────────────────────────────────────────────

@@ -104,6 +104,16 @@ export class Wire {
     }
   }
 
+  /** Resolves with 0 when nothing arrives any more. */
+  async stalledReading(): Promise<0> {
+    let seen = -1;
+    while (seen !== this.received) {
+      seen = this.received;
+      for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    }
+    return 0;
+  }
+
   /** Ends our side (FIN). */
   end(): void {
     this.socket.end();

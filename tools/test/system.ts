@@ -8,6 +8,8 @@ const packages: Readonly<Record<string, string>> = {
   ab: "apache2-utils",
   chromium: "chromium",
   curl: "curl",
+  h2load: "nghttp2-client",
+  nghttp: "nghttp2-client",
   nginx: "nginx-light",
   openssl: "openssl",
   pebble: "pebble",

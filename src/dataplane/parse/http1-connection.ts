@@ -27,6 +27,8 @@ import { begin, chunkOf, HEAD_ROOM, LAST_CHUNK_ROOM, written } from "../outgoing
 import type { Plan } from "../plan.ts";
 import { WriteWatch, type WriteWatchUser } from "../write-watch.ts";
 import { BodyClock, type BodyClockUser } from "./body-clock.ts";
+import type { ClientConnection, ClientConnectionOwner, Opening } from "./client-connection.ts";
+import { beginsLikePreface } from "./preface-reader.ts";
 import type { Reader, Readers } from "./readers.ts";
 import { Stash } from "./stash.ts";
 
@@ -40,20 +42,21 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 /** The client spoke TLS to a port without it. */
 const TLS_ALERT: Slice = sliceOf(writeAlert("fatal", ALERT.protocolVersion));
 const TLS_HANDSHAKE_RECORD = 22;
+/** What the preface of HTTP/2 begins with, and some methods. */
+const LETTER_P = 0x50;
 
 /** Where the reading side is. `done`: the request is complete, its answer is not. `over`: nothing is read any more. */
 type Reading = "idle" | "head" | "body" | "done" | "over";
 
-/** Told when a connection is gone, so that it can be counted and forgotten. */
-export interface Http1ConnectionOwner extends ClientStreamUser {
-  onConnectionClosed(connection: Http1Connection): void;
-  /** It belongs to a tunnel from now on, which reports its end. */
-  onConnectionSwitched(connection: Http1Connection): void;
-}
-
 /** See the head of this file. */
 export class Http1Connection
-  implements ConnectionHandler, ClientStream, TimerOwner, BodyClockUser, WriteWatchUser
+  implements
+    ClientConnection,
+    ConnectionHandler,
+    ClientStream,
+    TimerOwner,
+    BodyClockUser,
+    WriteWatchUser
 {
   readonly scheme: "http" | "https";
   readonly listener: string;
@@ -64,7 +67,8 @@ export class Http1Connection
   startedAt = 0;
 
   readonly #context: DataPlaneContext;
-  readonly #owner: Http1ConnectionOwner;
+  readonly #user: ClientStreamUser;
+  readonly #owner: ClientConnectionOwner;
   readonly #connection: Connection;
   readonly #readers: Readers;
   /** Lent from the first byte of a request to the end of its answer: unused connections hold none. */
@@ -78,6 +82,8 @@ export class Http1Connection
 
   #exchange: Exchange | null = null;
   #reading: Reading = "idle";
+  /** Nothing was read yet, and it may be something else. */
+  #perhapsHttp2: boolean;
   #bodyPaused = false;
   #paused = false;
   /** So much waits for the client that no further request is begun: it must not queue up answers without end. */
@@ -96,11 +102,10 @@ export class Http1Connection
 
   constructor(
     context: DataPlaneContext,
-    connection: Connection,
-    listener: string,
-    tls: ClientTls | null,
+    { connection, listener, tls, perhapsHttp2 }: Opening,
     readers: Readers,
-    owner: Http1ConnectionOwner,
+    user: ClientStreamUser,
+    owner: ClientConnectionOwner,
   ) {
     this.scheme = tls === null ? "http" : "https";
     this.listener = listener;
@@ -108,7 +113,9 @@ export class Http1Connection
     this.#context = context;
     this.#readers = readers;
     this.#connection = connection;
+    this.#user = user;
     this.#owner = owner;
+    this.#perhapsHttp2 = perhapsHttp2;
     // The zone of a link-local address means nothing to others, and nothing that is compared with it has one.
     this.peerAddress = connection.remoteAddress.replace(/%.*$/, "");
     this.localPort = connection.localPort;
@@ -141,7 +148,7 @@ export class Http1Connection
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#reading = "over";
-    if (exchange !== null) this.#owner.onClientGone(exchange, "drain_expired", "");
+    if (exchange !== null) this.#user.onClientGone(exchange, "drain_expired", "");
     this.#connection.abort();
   }
 
@@ -151,19 +158,30 @@ export class Http1Connection
 
   onData(_connection: Connection, slice: Slice): void {
     if (this.#reading === "over") return;
-    if (
-      this.#reading === "idle" &&
-      slice.bytes[slice.offset] === TLS_HANDSHAKE_RECORD &&
-      this.tls === null
-    ) {
-      this.#connection.write([TLS_ALERT.part(0, TLS_ALERT.length)]);
-      this.#over();
-    } else if (this.#waitsItsTurn() || !this.#stash.empty) {
+    if (this.#reading === "idle" && this.tls === null) {
+      const first = slice.bytes[slice.offset];
+      if (first === TLS_HANDSHAKE_RECORD) {
+        this.#connection.write([TLS_ALERT.part(0, TLS_ALERT.length)]);
+        return this.#over();
+      }
+      if (this.#perhapsHttp2) {
+        this.#perhapsHttp2 = false;
+        if (first === LETTER_P && beginsLikePreface(slice, 0)) return this.#perhapsSwitch(slice);
+      }
+    }
+    if (this.#waitsItsTurn() || !this.#stash.empty) {
       this.#stash.push(slice.part(0, slice.length));
       this.#updateReading();
     } else {
       this.#consume(slice);
     }
+  }
+
+  /** It is not known yet that this is HTTP/1. */
+  #perhapsSwitch(first: Slice): void {
+    this.#reading = "over";
+    this.#cancelTimer();
+    this.#owner.onPerhapsHttp2(this, this.#connection, first);
   }
 
   /** What comes now is the next request's, and that has to wait. */
@@ -204,11 +222,11 @@ export class Http1Connection
     } else if (event === DATA) {
       const { dataStart, dataEnd } = parser;
       this.#bodyClock?.arrived(dataEnd - dataStart);
-      if (exchange !== null) this.#owner.onRequestData(exchange, slice, dataStart, dataEnd);
+      if (exchange !== null) this.#user.onRequestData(exchange, slice, dataStart, dataEnd);
     } else if (event === END) {
       this.#reading = "done";
       this.#bodyClock?.stop();
-      if (exchange !== null) this.#owner.onRequestEnd(exchange, parser.trailers);
+      if (exchange !== null) this.#user.onRequestEnd(exchange, parser.trailers);
     } else if (event === FAULT) {
       this.#refuse(parser.fault, parser.faultDetail);
     }
@@ -242,10 +260,10 @@ export class Http1Connection
       this.#bodyClock ??= new BodyClock(this.#context.transport.timers, this);
       this.#bodyClock.start(this.#context.snapshot.data.timeouts);
     }
-    const exchange = this.#owner.onRequest(this);
+    const exchange = this.#user.onRequest(this);
     exchange.requestComplete = this.#reading === "done";
     this.#exchange = exchange;
-    this.#owner.onRequestStart(exchange);
+    this.#user.onRequestStart(exchange);
   }
 
   /** The bytes are not a request, or not the rest of one: an answer where one is possible, then the end. */
@@ -256,8 +274,8 @@ export class Http1Connection
     if (this.#reading === "idle") this.#noteStart();
     this.#reading = "over";
     const exchange = this.#exchange;
-    if (exchange === null) this.#owner.onMalformedRequest(this, code, detail);
-    else this.#owner.onRequestFault(exchange, code, detail);
+    if (exchange === null) this.#user.onMalformedRequest(this, code, detail);
+    else this.#user.onRequestFault(exchange, code, detail);
   }
 
   /** The exchange is over and the connection goes on: what was kept is the next request's. */
@@ -299,7 +317,7 @@ export class Http1Connection
     // Half-closing is leaving, as nginx and Node take it: nobody waits for this answer.
     this.#reading = "over";
     this.#exchange = null;
-    this.#owner.onClientGone(exchange, "client_gone", "FIN");
+    this.#user.onClientGone(exchange, "client_gone", "FIN");
     this.#connection.abort();
   }
 
@@ -314,7 +332,7 @@ export class Http1Connection
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange !== null) {
-      this.#owner.onClientGone(exchange, "client_gone", failure === null ? "" : failure.detail);
+      this.#user.onClientGone(exchange, "client_gone", failure === null ? "" : failure.detail);
     }
     this.#owner.onConnectionClosed(this);
   }
@@ -433,7 +451,7 @@ export class Http1Connection
 
   onWritable(): void {
     this.#clogged = false;
-    if (this.#exchange !== null) this.#owner.onClientWritable(this.#exchange);
+    if (this.#exchange !== null) this.#user.onClientWritable(this.#exchange);
     else if (this.#reading === "idle") this.#consumeStash();
   }
 
@@ -472,7 +490,7 @@ export class Http1Connection
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#reading = "over";
-    if (exchange !== null) this.#owner.onClientGone(exchange, "client_stalled", "");
+    if (exchange !== null) this.#user.onClientGone(exchange, "client_stalled", "");
     this.#connection.abort();
   }
 

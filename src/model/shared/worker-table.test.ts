@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
+import { ABUSES } from "#core/http/abuse.ts";
 import { WorkerTable } from "./worker-table.ts";
 
 function tables(workers: number): WorkerTable[] {
@@ -31,6 +31,7 @@ test("a worker that died gives back its connections and gauges; counters and epo
     table.tryReserveConnection(10);
     table.tryReserveHandshake(10);
     table.countHandshake("full");
+    table.countAbuse("window_stall");
     table.addExchanges(2);
     table.addTunnels(1);
     table.addBuffered(6_000_000_000);
@@ -46,6 +47,7 @@ test("a worker that died gives back its connections and gauges; counters and epo
     accepted: 2,
     refused: 0,
     handshakes: { full: 2, resumed: 0, failed: 0, open: 1 },
+    abuses: ABUSES.map((kind) => (kind === "window_stall" ? 2 : 0)),
   });
   assert.equal(control.state(0), "dead");
   assert.equal(control.generation(0), 0);

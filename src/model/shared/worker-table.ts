@@ -2,11 +2,13 @@
  * What all threads know of each other: state, gauges, doorbells, and the connections of the process.
  *
  *     cells    [ the process: connections, handshakes ] [ row 0: 64 bytes ] [ row 1 ] …
- *     numbers  [ row 0: 64 bytes ] [ row 1 ] …
+ *     numbers  [ row 0: 192 bytes ] [ row 1 ] …
  *
  * A row fills a line of cache, so that the busy cells of one worker do not slow another. Row `workers` belongs
  * to the control thread, which can be rung for like any worker.
  */
+
+import { ABUSES, type Abuse } from "#core/http/abuse.ts";
 
 /** Life of a worker. */
 export const WORKER_STATES = ["dead", "starting", "running", "draining"] as const;
@@ -31,13 +33,15 @@ const EXCHANGES = 5;
 const TUNNELS = 6;
 const HANDSHAKES = 7;
 
-const NUMBERS = 8;
+const NUMBERS = 24;
 const BUFFERED = 0;
 const ACCEPTED = 1;
 const REFUSED = 2;
 const HANDSHAKES_FULL = 3;
 const HANDSHAKES_RESUMED = 4;
 const HANDSHAKES_FAILED = 5;
+/** One for each kind of abuse, in the order of the list. */
+const FIRST_ABUSE = 8;
 
 const OUTCOMES = {
   full: HANDSHAKES_FULL,
@@ -66,6 +70,8 @@ export interface WorkerTotals {
     /** Under way. */
     readonly open: number;
   };
+  /** HTTP/2: how often clients were cut off for doing too much of something, in the order of `ABUSES`. */
+  readonly abuses: readonly number[];
 }
 
 /** State and gauges of workers by row. */
@@ -95,7 +101,7 @@ export class WorkerTable {
     this.#ownNumbers = row * NUMBERS;
   }
 
-  /** 128 bytes for each worker, 192 beside. */
+  /** 256 bytes for each worker, 320 beside. */
   static byteLength(workers: number): number {
     return (
       (workers + 2) * ROW * Int32Array.BYTES_PER_ELEMENT +
@@ -215,6 +221,11 @@ export class WorkerTable {
     this.#numbers[this.#ownNumbers + OUTCOMES[outcome]]!++;
   }
 
+  /** A client of HTTP/2 has done too much of something. */
+  countAbuse(kind: Abuse): void {
+    this.#numbers[this.#ownNumbers + FIRST_ABUSE + ABUSES.indexOf(kind)]!++;
+  }
+
   /** Exchanges under way, by difference. */
   addExchanges(difference: number): void {
     this.#cells[this.#own + EXCHANGES]! += difference;
@@ -266,6 +277,7 @@ export class WorkerTable {
         failed: add(HANDSHAKES_FAILED),
         open: Atomics.load(this.#cells, ALL_HANDSHAKES),
       },
+      abuses: ABUSES.map((_, index) => add(FIRST_ABUSE + index)),
     };
   }
 

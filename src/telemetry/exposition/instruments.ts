@@ -37,6 +37,7 @@ export type InstrumentName =
   | "refused"
   | "handshakes"
   | "handshakesOpen"
+  | "abuses"
   | "certificateExpiry"
   | "certificateAttempts"
   | "certificateFailures"
@@ -155,6 +156,11 @@ export const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
     "sluice_tls_handshakes_open",
     [],
     "TLS handshakes of clients that are under way, at most limits.handshakes.",
+  ),
+  abuses: counter(
+    "sluice_http2_abuse_total",
+    ["kind"],
+    "HTTP/2 connections, or streams of them (window_stall), that were ended because the client did too much of something.",
   ),
   certificateExpiry: gauge(
     "sluice_certificate_expiry_timestamp_seconds",

@@ -156,6 +156,7 @@ test("numbers of all workers come out under the names of the configuration", () 
   other.endpoints.setHealth(1, HEALTH.DOWN);
   worker.workers.tryReserveConnection(10);
   worker.workers.addBuffered(4096);
+  other.workers.countAbuse("rapid_resets");
   worker.workers.setState(0, "running");
   control.workerRestarts = 2;
   control.reloadsRefused = 1;
@@ -190,6 +191,8 @@ test("numbers of all workers come out under the names of the configuration", () 
   is(1, "sluice_connections");
   is(1, "sluice_connections_accepted_total");
   is(0, "sluice_tls_handshakes_total", { outcome: "failed" });
+  is(1, "sluice_http2_abuse_total", { kind: "rapid_resets" });
+  is(0, "sluice_http2_abuse_total", { kind: "window_stall" });
   is(1_700_000_000.5, "sluice_certificate_expiry_timestamp_seconds", {
     name: "a.test",
     source: "local",

@@ -4,6 +4,7 @@
  */
 
 import { FAILURE_CODES } from "#core/errors.ts";
+import { ABUSES } from "#core/http/abuse.ts";
 import {
   ENDPOINT_CELLS,
   FILTER_ACTIONS,
@@ -244,6 +245,8 @@ export class Metrics {
       .sample(resumed, "resumed")
       .sample(failed, "failed");
     text.family(INSTRUMENTS.handshakesOpen).sample(open);
+    text.family(INSTRUMENTS.abuses);
+    for (const [index, kind] of ABUSES.entries()) text.sample(totals.abuses[index]!, kind);
     text.family(INSTRUMENTS.certificateExpiry);
     for (const { names, source, notAfter } of this.#options.certificates()) {
       text.sample(notAfter / 1000, names[0] ?? "", source);

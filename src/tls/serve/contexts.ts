@@ -9,8 +9,9 @@ import type { Tls } from "#transport/contract.ts";
 import type { ClientContext, ServerContext } from "#transport/tls.ts";
 import { clientProfile, serverProfile } from "./profiles.ts";
 
-/** Protocols that are spoken inside TLS. */
-const ALPN: readonly string[] = ["http/1.1"];
+/** Protocols that are spoken inside TLS, with clients and with backends, the best first. */
+const CLIENT_ALPN: readonly string[] = ["h2", "http/1.1"];
+const BACKEND_ALPN: readonly string[] = ["http/1.1"];
 
 /** Contexts by what they are made of. */
 export class ContextCache {
@@ -41,7 +42,7 @@ export class ContextCache {
           key: secret,
           ...(ocsp === null ? {} : { ocsp }),
         })),
-        alpn: ALPN,
+        alpn: CLIENT_ALPN,
         clientCertificates: policy.clientCertificates,
         policy: policy.id,
       });
@@ -62,7 +63,7 @@ export class ContextCache {
         ca: data.ca,
         certificate,
         verify: data.verify,
-        alpn: ALPN,
+        alpn: BACKEND_ALPN,
       });
       this.#clients.set(key, context);
     }

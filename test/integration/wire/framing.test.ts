@@ -68,7 +68,6 @@ const refused: Readonly<Record<string, readonly [status: number, text: string]>>
   "a Host that is none": [400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"],
   "a target and a Host that differ": [400, get("http://other.test/")],
   "another major version": [505, "GET / HTTP/2.0\r\nHost: app.test\r\n\r\n"],
-  "the preface of HTTP/2": [400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
   "a request line beyond 8 KiB": [414, get(`/${"x".repeat(8200)}`)],
   "a head beyond 32 KiB": [431, get("/", `X: ${"x".repeat(33_000)}`)],
   "101 fields": [431, get("/", ...Array.from({ length: 100 }, (_, i) => `X-${i}: y`))],
