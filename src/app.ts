@@ -363,6 +363,7 @@ export class App extends EventEmitter<ProxyEvents> {
         snapshot,
         addresses: discovery.addresses(),
         filterMemory: fleet.filterMemories.of(snapshot),
+        cache: fleet.cache.memoryFor(snapshot),
         ...certificates.payload(snapshot),
       }),
     });

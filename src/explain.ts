@@ -18,7 +18,7 @@ import { isValidUpgrade } from "#dataplane/forward/websocket.ts";
 import type { LinkedRoute, LinkedSnapshot } from "#dataplane/linked.ts";
 import { Plan } from "#dataplane/plan.ts";
 import { route } from "#dataplane/route/route.ts";
-import { type FilterRuntime, LinkError } from "#link/filters.ts";
+import { type FilterRuntime, isCache, LinkError } from "#link/filters.ts";
 import { link } from "#link/link.ts";
 import type { SnapshotData, UpstreamTimeouts } from "#model/snapshot.ts";
 import type { FilterKind } from "#sdk/filter.ts";
@@ -146,7 +146,7 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
   const effects =
     chosen === null
       ? { dropped: [], filters: [], answer: null }
-      : await runFilters(chosen, request, plan);
+      : await runFilters(chosen, request, plan, cacheOf(data, chosen));
   const isSent =
     effects.answer === null && effects.filters.every(({ outcome }) => PASSING.has(outcome));
   return {
@@ -169,6 +169,12 @@ export async function explain(input: ExplainInput): Promise<Parsed<Explanation>>
           : null,
     },
   };
+}
+
+/** Where the cache of a route is written; null: it has none. */
+function cacheOf({ routes }: SnapshotData, { place }: LinkedRoute): string | null {
+  const filters = routes.find((route) => route.place === place)?.filters ?? [];
+  return filters.find(isCache)?.place ?? null;
 }
 
 /** Outcomes of filters with which a request goes on. */
@@ -230,6 +236,7 @@ function linkForExplaining({ snapshot, filters }: ExplainInput): LinkedSnapshot 
     upstreamContext: () => ({
       current: () => ({ released: false, release: () => undefined }),
     }),
+    cache: () => null,
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(0),
   });

@@ -7,13 +7,14 @@ import type { Config } from "#config/types.ts";
 import { FilterMemories } from "#control/filter-memory.ts";
 import type { Random } from "#core/random.ts";
 import { type SharedTables, clearWorker, openTables, tableSizes } from "#model/shared/tables.ts";
-import type { WorkerBoot, WorkerReport } from "#model/worker.ts";
+import type { WorkerBoot, WorkerReport, WorkerUpdate } from "#model/worker.ts";
 import { allocateMemory } from "#process/memory.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import { messageOf } from "#process/worker-messages.ts";
 import { type Supervision, type WorkerEvent, WorkerPool } from "#process/workers.ts";
 import { Holdings } from "#transport/holdings.ts";
 import type { LogEntry } from "./api.ts";
+import { ProcessCache } from "./process-cache.ts";
 import { ALIASES, sibling } from "./reading.ts";
 
 /** Bounds of a worker's old-generation heap, in MiB, for want of another wish. */
@@ -56,6 +57,7 @@ export class Fleet {
   readonly tables: SharedTables;
   readonly pool: WorkerPool;
   readonly filterMemories: FilterMemories;
+  readonly cache: ProcessCache;
   readonly #options: FleetOptions;
   readonly #holdings: Holdings;
   /** What the first worker has said about its transport. */
@@ -69,6 +71,7 @@ export class Fleet {
     this.tables = openTables(memory, count, count);
     this.#holdings = new Holdings(count);
     this.filterMemories = new FilterMemories(count, (bytes) => void randomFillSync(bytes));
+    this.cache = new ProcessCache(count, options.random, this.tables.workers.ring);
     const boot: WorkerBoot = {
       memory,
       holdings: this.#holdings.buffer,
@@ -123,6 +126,8 @@ export class Fleet {
     if (event.type === "starting") this.tables.workers.startWorker(event.row);
     if (event.type === "died") {
       clearWorker(this.tables, event.row);
+      const cache = this.cache.clearWorker(event.row);
+      if (cache !== null) this.pool.update({ cache } satisfies WorkerUpdate);
       // It may have died over the call that tells of its last lines.
       this.tables.workers.ring(this.pool.count);
       this.filterMemories.clearWorker(event.row);

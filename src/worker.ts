@@ -7,6 +7,8 @@
 import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 
+import type { CacheOptions } from "#cache/options.ts";
+import { WorkerCache } from "#cache/worker-cache.ts";
 import { importConfig } from "#config/module.ts";
 import { Xorshift } from "#core/random.ts";
 import type { Clock } from "#core/time/clock.ts";
@@ -91,7 +93,17 @@ const tls = new WorkerTls(transport.tls, (name, reason) =>
   }),
 );
 
-tables.workers.onRing(() => dataPlane.onDoorbell());
+const cache = new WorkerCache({
+  rows: workers + 1,
+  row,
+  ring: tables.workers.ring,
+  wall: () => clock.wall(),
+});
+
+tables.workers.onRing(() => {
+  dataPlane.onDoorbell();
+  cache.onDoorbell();
+});
 
 /** From this worker's clock to the one that all threads of the machine share, milliseconds. */
 const shared = Number(process.hrtime.bigint()) / 1e6 - clock.now();
@@ -171,6 +183,7 @@ async function prepare(id: number, payload: WorkerPayload): Promise<void> {
     learn(addresses);
     tls.setTicketSecrets(ticketSecrets);
     answer(challenges);
+    if (payload.cache !== null) cache.use(payload.cache);
     const linked = link(snapshot, {
       filters: FILTERS,
       inline: (place) => filterAt(module, place),
@@ -179,6 +192,7 @@ async function prepare(id: number, payload: WorkerPayload): Promise<void> {
       endpointState: stateOf,
       listenerTls: tls.prepare(snapshot, certificates),
       upstreamContext: (data) => tls.upstreamContext(data),
+      cache: (options, identity) => cache.route(options as CacheOptions, identity),
       load,
       random,
     });
@@ -220,7 +234,13 @@ function sourceOf({ data }: LinkedSnapshot, id: string): ListenSource {
   return { kind: "address", address: listener.address };
 }
 
-function update({ addresses, certificates, challenges, ticketSecrets }: WorkerUpdate): void {
+function update({
+  addresses,
+  certificates,
+  challenges,
+  ticketSecrets,
+  cache: memory,
+}: WorkerUpdate): void {
   if (addresses !== undefined) learn(addresses);
   if (certificates !== undefined) {
     tls.use(certificates);
@@ -228,6 +248,7 @@ function update({ addresses, certificates, challenges, ticketSecrets }: WorkerUp
   }
   if (challenges !== undefined) answer(challenges);
   if (ticketSecrets !== undefined) tls.setTicketSecrets(ticketSecrets);
+  if (memory !== undefined) cache.use(memory, true);
 }
 
 /** How certificate authorities are answered from now on; whoever waits for that is told. */

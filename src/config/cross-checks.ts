@@ -93,6 +93,7 @@ class CrossChecks {
       const path: ConfigPath = ["routes", index];
       if (typeof route["to"] === "string") this.#destination(route["to"], names, [...path, "to"]);
       else if (route["to"] === undefined) this.#answered(route, names, path);
+      this.#oneCache(route["use"], [...path, "use"]);
       if (typeof route["name"] === "string") {
         this.#once(
           routeNames,
@@ -101,6 +102,14 @@ class CrossChecks {
           `the route name \`${route["name"]}\``,
         );
       }
+    }
+  }
+
+  /** A route has one cache: it has its place behind all filters, wherever it is written. */
+  #oneCache(use: unknown, path: ConfigPath): void {
+    const seen = new Map<string, ConfigPath>();
+    for (const { item, path: place } of itemsOf(use, path)) {
+      if (isMapping(item) && "cache" in item) this.#once(seen, "", [...place, "cache"], "`cache`");
     }
   }
 

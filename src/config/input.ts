@@ -26,9 +26,15 @@ export interface ConfigInput<
   readonly limits?: LimitsInput | undefined;
   readonly log?: LogInput | undefined;
   readonly acme?: string | AcmeInput | undefined;
+  readonly cache?: CacheInput | undefined;
   readonly admin?: string | undefined;
   readonly transport?: "auto" | "node" | "uring" | undefined;
   readonly workers?: "auto" | number | undefined;
+}
+
+/** See `schema/cache.ts`. */
+export interface CacheInput {
+  readonly memory?: string | undefined;
 }
 
 /** An address, or a mapping that holds one. */

@@ -100,6 +100,7 @@ test("load: the shortest configuration has every default", async (t) => {
       challenges: null,
       dns: null,
     },
+    cache: { memory: MEMORY },
     admin: {
       address: { kind: "tcp", host: "127.0.0.1", port: 9180 },
       text: "127.0.0.1:9180",
@@ -443,6 +444,8 @@ test("load: a key that would change an object's prototype is refused wherever it
   );
 });
 
+const MEMORY = (256 * 1024 * 1024) as Config["cache"]["memory"];
+
 function ms(value: number): Config["timeouts"]["head"] {
   return value as Config["timeouts"]["head"];
 }
@@ -498,11 +501,21 @@ test("load: a path without its slash is a host, which is warned about", async (t
 test("load: what a later version will know is not called unknown", async (t) => {
   const result = await loadText(
     t,
-    "cache: {}\nupstreams: { a: 1 }\nroutes:\n  - { match: /*, use: [{ rateLimit: 1 }], to: a }\n",
+    "dashboard: {}\nupstreams: { a: 1 }\nroutes:\n  - { match: /*, use: [{ rateLimit: 1 }], to: a }\n",
   );
   assert.ok(!result.ok);
   assert.deepEqual(
     result.diagnostics.map(({ message }) => message),
-    ["`cache` is not part of this version yet", "`rateLimit` is not part of this version yet"],
+    ["`dashboard` is not part of this version yet", "`rateLimit` is not part of this version yet"],
   );
+});
+
+test("load: a route has one cache", async (t) => {
+  const result = await loadText(
+    t,
+    "upstreams: { a: 1 }\nroutes:\n  - { match: /*, use: [{ cache: {} }, { cache: {} }], to: a }\n",
+  );
+  assert.ok(!result.ok);
+  const messages = result.diagnostics.map(({ message }) => message);
+  assert.ok(messages.includes("`cache` stands twice, first on line 3"), messages.join("\n"));
 });

@@ -2,7 +2,7 @@
  * The configuration after reading: every default filled in, every text parsed, plain data but for inline filters.
  * `control/compile` turns it into the snapshot. What users may write is in `input.ts`.
  */
-import type { BytesPerSecond, Milliseconds } from "#core/units.ts";
+import type { Bytes, BytesPerSecond, Milliseconds } from "#core/units.ts";
 import type { Cidr, ParsedMatch } from "#model/match.ts";
 import type { AcmeChallengeType, AcmeIssuerData, DnsData } from "#model/tls.ts";
 
@@ -22,11 +22,17 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly log: LogConfig;
   readonly acme: AcmeConfig;
+  readonly cache: CacheConfig;
   readonly admin: AdminConfig;
   /** `auto` lets the process choose. */
   readonly transport: "auto" | "node" | "uring";
   /** Number of worker threads, or one for each processor. */
   readonly workers: "auto" | number;
+}
+
+/** What all caches share. */
+export interface CacheConfig {
+  readonly memory: Bytes;
 }
 
 /** An address to listen on. */

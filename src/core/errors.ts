@@ -51,6 +51,7 @@ export type FailureCode =
   | "connection_limit"
   | "handshake_limit"
   | "no_route"
+  | "not_in_cache"
   | "loop_detected"
   | "filter_failed"
   | "internal_error"
@@ -276,6 +277,13 @@ export const FAILURES: Readonly<Record<FailureCode, FailureMeaning>> = {
     "info",
     "destination_not_found",
     "No route of the configuration matches this host and path; `sluice explain` shows why.",
+  ),
+  not_in_cache: row(
+    504,
+    "downstream",
+    "debug",
+    "http_request_error",
+    "The request may be answered from the cache alone (`only-if-cached`), and the cache has nothing for it.",
   ),
   loop_detected: row(
     508,

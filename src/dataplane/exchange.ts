@@ -6,6 +6,7 @@ import type { Outcome } from "#sdk/filter.ts";
 import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 import type { RetryData } from "#model/snapshot.ts";
 import type { LinkedEndpoint, LinkedSnapshot } from "./linked.ts";
+import type { CachePass } from "./route-cache.ts";
 import type { Plan } from "./plan.ts";
 import type { ClientStream } from "./client-stream.ts";
 import type { Decision } from "./decision.ts";
@@ -14,7 +15,6 @@ import type { ResponseHold } from "./response-hold.ts";
 
 /** What the exchange does to its backend, whichever attempt it is at. */
 export interface AttemptHandle {
-  readonly endpoint: LinkedEndpoint;
   /** More of the request's body, or its end, is waiting in `exchange.body`. */
   pump(): void;
   /** The client takes bytes again, or does not. */
@@ -79,6 +79,10 @@ export class Exchange {
   /** The answer is the proxy's own. */
   local = false;
 
+  /** The route's cache has let it pass, and is told of the answer. */
+  pass: CachePass | null = null;
+  /** It is the cache's own: no client sent it, and no log has it. */
+  isFill = false;
   /** The body of the proxy's own answer. */
   localBody: Uint8Array | null = null;
 

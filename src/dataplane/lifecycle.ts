@@ -10,7 +10,7 @@
  *     7 respond  the answer, or the proxy's own, goes back respond/
  *     8 log      what happened is written down             log/
  *
- * Stages do not know each other; they meet here. Whatever happens, an exchange ends in `#finish`, once.
+ * Stages do not know each other; they meet here. Whatever happens, an exchange ends in `finish`, once.
  */
 
 import { sliceOf, type Slice } from "#core/bytes/slice.ts";
@@ -22,6 +22,7 @@ import type { Connection } from "#transport/contract.ts";
 import { Door, type DoorUser } from "./accept/door.ts";
 import { clientAddress, isTrusted } from "./accept/client-address.ts";
 import { chooseEndpoint } from "./balance/select.ts";
+import { Caching, type CachingUser } from "./cache/caching.ts";
 import type { DataPlaneContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Decision } from "./decision.ts";
@@ -37,9 +38,9 @@ import {
   reportedProto,
   reportedRequestId,
 } from "./forward/request-fields.ts";
-import { backoff, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.ts";
-import { refuseSwitch, Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
-import { isAccepted, isValidUpgrade } from "./forward/websocket.ts";
+import { backoff, logRetry, mayRetry, retryAfterAnswer, takeRetry } from "./forward/retry.ts";
+import { Tunnels, type TunnelsUser } from "./forward/tunnels.ts";
+import { isValidUpgrade } from "./forward/websocket.ts";
 import { RecordView } from "./log/record.ts";
 import { ClientConnections } from "./parse/client-connections.ts";
 import { RequestBody } from "./request-body.ts";
@@ -62,7 +63,9 @@ import type { ClientStream, ClientTls } from "./client-stream.ts";
 const REQUEST_WINDOW = 64 * 1024;
 
 /** See the head of this file. */
-export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, TunnelsUser {
+export class Lifecycle
+  implements DoorUser, ClientStreamUser, AttemptUser, TunnelsUser, CachingUser
+{
   readonly connections: ClientConnections;
   readonly tunnels: Tunnels;
   /** Connections that go to an upstream unopened. */
@@ -73,6 +76,7 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
   readonly #pools: Pools;
   readonly #pages: OwnPages;
   readonly #nextId: () => string;
+  readonly #caching: Caching;
   /** Of whichever exchange ends. */
   readonly #record: RecordView = new RecordView();
   /** Called when a connection or tunnel has ended: the end of a drain may be near. */
@@ -86,6 +90,7 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
     this.#pages = new OwnPages(context);
     this.door = new Door(context, this, this.#pages);
     this.connections = new ClientConnections(context, this, () => this.onLess());
+    this.#caching = new Caching(context, this);
     this.tunnels = new Tunnels(context, this);
     this.passThroughs = new PassThroughs(context, () => this.onLess());
   }
@@ -115,7 +120,7 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
   onMalformedRequest(client: ClientStream, code: FailureCode, detail: string): void {
     const exchange = this.onRequest(client);
     exchange.requestComplete = true;
-    this.#fail(exchange, failure(code, detail));
+    this.fail(exchange, failure(code, detail));
   }
 
   onRequestStart(exchange: Exchange): void {
@@ -129,22 +134,22 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
       exchange.requestId = reportedRequestId(request.headers, trusted) || exchange.requestId;
     }
     if (isLoop(request.headers, snapshot.data.instance)) {
-      return this.#fail(exchange, failure("loop_detected"));
+      return this.fail(exchange, failure("loop_detected"));
     }
 
     // :: 3 route
     route(snapshot, request, exchange.clientIp, plan);
-    if (plan.fault !== null) return this.#fail(exchange, failure(plan.fault));
+    if (plan.fault !== null) return this.fail(exchange, failure(plan.fault));
     // What a trusted proxy took by https is where the redirect would lead.
     const isSecure = trusted && reportedProto(request.headers) === "https";
     const redirect = isSecure ? null : this.#pages.redirect(exchange);
     if (redirect !== null) return this.#reply(exchange, redirect);
     if (isMisdirected(client, snapshot, plan.hostname)) {
-      return this.#fail(exchange, failure("misdirected", plan.hostname));
+      return this.fail(exchange, failure("misdirected", plan.hostname));
     }
     const matched = plan.route!;
     if (request.upgrade !== "" && !matched.upgrades.has(request.upgrade)) request.upgrade = "";
-    if (!isValidUpgrade(request)) return this.#fail(exchange, failure("upgrade_invalid"));
+    if (!isValidUpgrade(request)) return this.fail(exchange, failure("upgrade_invalid"));
 
     // :: 4 filter, the request
     // What the client says of itself goes first: filters see what can be relied on, and what they add stays.
@@ -200,14 +205,14 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
 
   onRequestFault(exchange: Exchange, code: FailureCode, detail: string): void {
     exchange.requestComplete = true;
-    this.#fail(exchange, failure(code, detail));
+    this.fail(exchange, failure(code, detail));
   }
 
   onClientGone(exchange: Exchange, code: FailureCode, detail: string): void {
     if (exchange.ended) return;
     if (!exchange.responseStarted) exchange.status = FAILURES[code].status;
     exchange.note(failure(code, detail));
-    this.#finish(exchange);
+    this.finish(exchange);
   }
 
   onClientWritable(exchange: Exchange): void {
@@ -218,15 +223,16 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
   // ── :: 5 balance, :: 6 forward ──────────────────────────────────────────────────────────────────────
 
   #forward(exchange: Exchange, trusted: boolean): void {
-    const { upstream } = exchange.plan.route!;
-    if (upstream === null) {
-      // The configuration promised that a filter answers; it did not.
-      return this.#fail(
-        exchange,
-        failure("internal_error", "no filter answered and there is no upstream"),
-      );
-    }
+    const { upstream, cache } = exchange.plan.route!;
+    // The configuration promised that a filter answers; it did not.
+    if (upstream === null) return this.fail(exchange, failure("internal_error", "nobody answers"));
     prepareRequestFields(exchange, trusted);
+    if (cache === null) this.send(exchange);
+    else this.#caching.serve(exchange);
+  }
+
+  send(exchange: Exchange): void {
+    const upstream = exchange.plan.route!.upstream!;
     exchange.body.limitReplay(upstream.retries.attempts > 0 ? upstream.retries.bufferBytes : -1);
     if (exchange.requestComplete) exchange.body.complete = true;
     const budget = this.#pools.budget(upstream.name);
@@ -238,7 +244,7 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
   #attempt(exchange: Exchange, fresh: boolean): void {
     const matched = exchange.plan.route!;
     const endpoint = chooseEndpoint(matched.upstream!, exchange.tried);
-    if (endpoint === null) return this.#fail(exchange, failure("no_endpoint"));
+    if (endpoint === null) return this.fail(exchange, failure("no_endpoint"));
     const pool = this.#pools.of(this.#context, endpoint);
     const attempt = new Attempt(this.#context, exchange, matched, endpoint, pool, this);
     exchange.attempts++;
@@ -257,25 +263,20 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
     if (exchange.ended) return;
     const { retries } = exchange.plan.route!.upstream!;
     if (failed === null || !mayRetry(exchange, fault, retries) || !takeRetry(exchange, retries)) {
-      return this.#fail(exchange, fault);
+      return this.fail(exchange, fault);
     }
-    this.#context.log("info", "retry", FAILURES[fault.code].sentence, {
-      requestId: exchange.requestId,
-      endpoint: failed.endpoint.name,
-      failure: fault.code,
-      detail: fault.detail,
-    });
+    logRetry(this.#context.log, exchange, fault);
     // A dead reused connection says nothing about the endpoint: at once, over a new one.
-    if (fault.retry === "if-reused") this.#again(exchange, failed.endpoint, 0);
-    else this.#again(exchange, failed.endpoint, backoff(exchange.attempts, this.#context.random));
+    if (fault.retry === "if-reused") this.#again(exchange, 0);
+    else this.#again(exchange, backoff(exchange.attempts, this.#context.random));
   }
 
-  #again(exchange: Exchange, failed: Attempt["endpoint"], delay: number): void {
-    exchange.tried = [...exchange.tried, failed];
+  #again(exchange: Exchange, delay: number): void {
+    exchange.tried = [...exchange.tried, exchange.endpoint!];
     exchange.body.rewind();
     if (delay === 0) return this.#attempt(exchange, true);
     const { timers } = this.#context.transport;
-    exchange.attempt = new Pause(timers, failed, delay, () => this.#attempt(exchange, false));
+    exchange.attempt = new Pause(timers, delay, () => this.#attempt(exchange, false));
   }
 
   // ── :: 7 respond ────────────────────────────────────────────────────────────────────────────────────
@@ -292,12 +293,23 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
     if (wait >= 0 && takeRetry(exchange, retries)) {
       attempt.abort();
       const delay = Math.max(wait, backoff(exchange.attempts, this.#context.random), 1);
-      return this.#again(exchange, attempt.endpoint, delay);
+      return this.#again(exchange, delay);
     }
     exchange.body.giveUpReplay();
-    exchange.firstByteAt = this.#context.transport.timers.now;
     prepareResponseFields(head, exchange.snapshot.data.instance);
     addMissingDate(head, this.#context.clock.wall());
+    exchange.pass?.answered(head);
+    this.#respond(exchange, head);
+  }
+
+  onCacheHead(exchange: Exchange, head: ResponseHead): void {
+    this.#respond(exchange, head);
+    // Its body waits until then.
+    if (!exchange.ended && exchange.hold === null) exchange.attempt?.resumeResponse();
+  }
+
+  #respond(exchange: Exchange, head: ResponseHead): void {
+    exchange.firstByteAt = this.#context.transport.timers.now;
     if (exchange.client.tls?.hsts === true) addTransportSecurity(head);
     exchange.response = head;
     exchange.hold = null;
@@ -327,7 +339,7 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
       head.keepAlive = keepAlive;
       this.#onResponseDecision(exchange, late);
       if (exchange.ended) return hold.release();
-      for (const slice of hold.slices) this.#sendData(exchange, slice);
+      for (const slice of hold.slices) this.sendData(exchange, slice);
       exchange.attempt?.resumeResponse();
       if (hold.ended) this.#endResponse(exchange, hold.trailers);
     });
@@ -352,23 +364,23 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
     client.sendHead(head, framing, announcedLength(head, framing));
     if (!exchange.local) return;
     const body = exchange.localBody!;
-    if (body.length > 0) this.#sendData(exchange, sliceOf(body));
+    if (body.length > 0) this.sendData(exchange, sliceOf(body));
     this.#endResponse(exchange, null);
   }
 
   onResponseData(exchange: Exchange, slice: Slice, start: number, end: number): void {
     const part = slice.part(start - slice.offset, end - start);
-    if (exchange.hold === null) this.#sendData(exchange, part);
+    if (exchange.hold === null) this.sendData(exchange, part);
     else exchange.hold.slices.push(part);
   }
 
-  #sendData(exchange: Exchange, slice: Slice): void {
+  sendData(exchange: Exchange, slice: Slice): void {
     if (exchange.bodiless) return slice.release();
     exchange.responseBytes += slice.length;
     if (!exchange.client.sendData(slice)) exchange.attempt?.pauseResponse();
   }
 
-  onResponseEnd(exchange: Exchange, trailers: HeaderList): void {
+  onResponseEnd(exchange: Exchange, trailers: HeaderList | null): void {
     exchange.attempt = null;
     if (exchange.ended) return;
     const { hold } = exchange;
@@ -382,33 +394,33 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
       dropNominated(trailers, exchange.response.headers);
     }
     exchange.responseComplete = true;
-    this.#finish(exchange);
+    this.finish(exchange);
     // Last: the client's stream may begin its next request before this returns.
     client.sendEnd(trailers !== null && trailers.count > 0 ? trailers : null);
   }
 
   /** What a filter decided instead of going on. */
   #conclude(exchange: Exchange, decision: Exclude<Decision, { kind: "continue" }>): void {
-    if (decision.kind === "failed") return this.#fail(exchange, decision.fault);
+    if (decision.kind === "failed") return this.fail(exchange, decision.fault);
     if (decision.kind === "refuse") {
-      return this.#fail(exchange, failure(decision.code, decision.detail));
+      return this.fail(exchange, failure(decision.code, decision.detail));
     }
     if (decision.kind === "reset" || exchange.responseStarted) {
-      this.#finish(exchange);
+      this.finish(exchange);
       return exchange.client.abort();
     }
     const reply = this.#pages.ofFilter(decision.response);
-    if ("code" in reply) this.#fail(exchange, reply);
+    if ("code" in reply) this.fail(exchange, reply);
     else this.#reply(exchange, reply);
   }
 
   /** The exchange went wrong: the page that says so, or, when an answer has begun, its visible end. */
-  #fail(exchange: Exchange, fault: Failure): void {
+  fail(exchange: Exchange, fault: Failure): void {
     exchange.note(fault);
     exchange.attempt?.abort();
     exchange.attempt = null;
     if (exchange.responseStarted) {
-      this.#finish(exchange);
+      this.finish(exchange);
       exchange.client.abort();
       return;
     }
@@ -436,33 +448,24 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
 
   onSwitched(exchange: Exchange, head: ResponseHead, upstream: SwitchedUpstream): void {
     exchange.attempt = null;
-    const { client, request, snapshot } = exchange;
-    // Bytes that belong to the request would become the tunnel's (RFC 9110 §7.8).
-    const unsent = !exchange.body.complete || exchange.body.waiting > 0;
-    if (unsent || !isAccepted(request, head)) {
-      refuseSwitch(upstream);
-      return this.#fail(exchange, failure("upgrade_refused", head.upgrade));
+    if (!this.tunnels.accepts(exchange, head, upstream)) {
+      return this.fail(exchange, failure("upgrade_refused", head.upgrade));
     }
-    exchange.body.giveUpReplay();
-    prepareResponseFields(head, snapshot.data.instance);
-    exchange.status = 101;
-    exchange.upgrade = request.upgrade;
-    exchange.responseStarted = true;
+    prepareResponseFields(head, exchange.snapshot.data.instance);
     exchange.firstByteAt = this.#context.transport.timers.now;
-    const { connection, early } = client.switchProtocols(head);
-    this.tunnels.join(exchange, connection, early, upstream);
+    this.tunnels.join(exchange, head, upstream);
   }
 
   onTunnelEnded(exchange: Exchange, end: FailureCode | null): void {
     this.#context.worker.releaseConnection();
     if (end !== null) exchange.note(failure(end));
-    this.#finish(exchange);
+    this.finish(exchange);
     this.onLess();
   }
 
   // ── :: 8 log ────────────────────────────────────────────────────────────────────────────────────────
 
-  #finish(exchange: Exchange): void {
+  finish(exchange: Exchange): void {
     if (exchange.ended) return;
     exchange.ended = true;
     exchange.attempt?.abort();
@@ -476,6 +479,6 @@ export class Lifecycle implements DoorUser, ClientStreamUser, AttemptUser, Tunne
     exchange.filters?.end(record.outcome(), (place, error) =>
       this.#context.log("error", "filter_failed", String(error), { place }),
     );
-    this.#context.sink.onExchange(record);
+    if (!exchange.isFill) this.#context.sink.onExchange(record);
   }
 }

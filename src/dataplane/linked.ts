@@ -17,6 +17,7 @@ import type { SocketAddress } from "#transport/contract.ts";
 import type { BackendName, ClientContext, ServerContext } from "#transport/tls.ts";
 import type { Filter } from "#sdk/filter.ts";
 import type { RequestHead } from "#core/http/message.ts";
+import type { RouteCache } from "./route-cache.ts";
 
 /** A snapshot, linked. */
 export interface LinkedSnapshot {
@@ -132,6 +133,8 @@ export interface LinkedRoute {
   readonly slot: number;
   readonly upstream: LinkedUpstream | null;
   readonly filters: FilterChain;
+  /** Between the filters and the upstream; null: there is none. */
+  readonly cache: RouteCache | null;
   readonly strict: boolean;
   readonly host: HostData;
   readonly upgrades: ReadonlySet<string>;

@@ -10,9 +10,9 @@ export class ResponseHold {
   trailers: HeaderList | null = null;
 
   /** The answer is complete; its trailers are copied, since they live in a parser that goes on. */
-  end(trailers: HeaderList): void {
+  end(trailers: HeaderList | null): void {
     this.ended = true;
-    if (trailers.count === 0) return;
+    if (trailers === null || trailers.count === 0) return;
     this.trailers = new HeaderList();
     this.trailers.copyFrom(trailers);
   }

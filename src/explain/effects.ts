@@ -58,11 +58,15 @@ export interface FilterEffects {
 /** The id that stands for the one each request gets. */
 const REQUEST_ID = "(made for each request)";
 
-/** Runs the filters that depend on the request alone; `request.head` and `plan` are changed as they say. */
+/**
+ * Runs the filters that depend on the request alone; `request.head` and `plan` are changed as they say. `cache`: where
+ * the route's cache is written, which comes behind all of them.
+ */
 export async function runFilters(
   route: LinkedRoute,
   request: ReadyRequest,
   plan: Plan,
+  cache: string | null,
 ): Promise<FilterEffects> {
   const received = stateOf(request.head.headers, plan);
   dropClientClaims(request.head.headers, request.trusted);
@@ -92,6 +96,10 @@ export async function runFilters(
         problem: filter.observe ? wouldHave(actions) : problemOf(decision),
       });
     }
+  }
+  if (cache !== null) {
+    const outcome = isOver ? "not reached" : "would run";
+    results.push({ name: "cache", place: cache, edits: [], problem: "", summary: "", outcome });
   }
   return { dropped, filters: results, answer };
 }

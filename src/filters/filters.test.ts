@@ -11,8 +11,11 @@ import type { FilterKind } from "#sdk/index.ts";
 import { FILTERS } from "./runtime.ts";
 import { FILTER_SCHEMAS } from "./schemas.ts";
 
+/** It is written like a filter, and runs behind all of them: its run time is `src/cache`. */
+const CACHE = "cache";
+
 const folders = readdirSync(import.meta.dirname, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  .filter((entry) => entry.isDirectory() && entry.name !== CACHE)
   .map((entry) => entry.name);
 
 function read(folder: string, file: string): string {
@@ -31,7 +34,11 @@ async function members(folder: string, file: string): Promise<Record<string, unk
 
 describe("the lists of filters", () => {
   test("name the same filters, in the same order", () => {
-    assert.deepEqual([...FILTERS.keys()], Object.keys(FILTER_SCHEMAS));
+    const schemas = Object.keys(FILTER_SCHEMAS);
+    assert.deepEqual(
+      [...FILTERS.keys()],
+      schemas.filter((name) => name !== CACHE),
+    );
     assert.deepEqual([...FILTERS.keys()], [...FILTERS.keys()].toSorted());
   });
 
@@ -61,6 +68,20 @@ describe("the lists of filters", () => {
           );
         }
       }
+    }
+  });
+});
+
+describe("filters/cache", () => {
+  test("has no run time of its own", () => {
+    const found = readdirSync(join(import.meta.dirname, CACHE));
+    assert.deepEqual(found.toSorted(), ["README.md", "cache.test.ts", "config.ts"]);
+    assert.deepEqual(imports(CACHE, "config.ts"), ["type #cache/options.ts", "#sdk/config.ts"]);
+  });
+
+  test("has examples in its README that are valid", () => {
+    for (const [, text = ""] of read(CACHE, "README.md").matchAll(/```yaml\n(.*?)```/gs)) {
+      for (const step of parse(text) as { cache: unknown }[]) readOptions(CACHE, step.cache);
     }
   });
 });

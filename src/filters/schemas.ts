@@ -3,6 +3,7 @@
 import { addPrefix } from "./add-prefix/config.ts";
 import { bodyLimit } from "./body-limit/config.ts";
 import { requestHeaders, responseHeaders } from "./headers/config.ts";
+import { cache } from "./cache/config.ts";
 import { ipAccess } from "./ip-access/config.ts";
 import { rateLimit } from "./rate-limit/config.ts";
 import { redirect } from "./redirect/config.ts";
@@ -13,6 +14,7 @@ import { stripPrefix } from "./strip-prefix/config.ts";
 export const FILTER_SCHEMAS: {
   readonly addPrefix: typeof addPrefix;
   readonly bodyLimit: typeof bodyLimit;
+  readonly cache: typeof cache;
   readonly ipAccess: typeof ipAccess;
   readonly rateLimit: typeof rateLimit;
   readonly redirect: typeof redirect;
@@ -23,6 +25,7 @@ export const FILTER_SCHEMAS: {
 } = {
   addPrefix,
   bodyLimit,
+  cache,
   ipAccess,
   rateLimit,
   redirect,

@@ -52,12 +52,18 @@ const NONE: FilterChain = {
   end: [],
 };
 
+/** Is this the route's cache? */
+export function isCache(filter: FilterData): boolean {
+  return filter.kind === "built-in" && filter.name === "cache";
+}
+
 /** @throws LinkError if one of them cannot be made */
 export function linkFilters(
-  filters: readonly FilterData[],
+  listed: readonly FilterData[],
   route: string,
   source: FilterSource,
 ): FilterChain {
+  const filters = listed.filter((filter) => !isCache(filter));
   if (filters.length === 0) return NONE;
   const all = filters.map((filter) => linkFilter(filter, route, source));
   const having = (hook: keyof Filter): number[] =>

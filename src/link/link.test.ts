@@ -44,6 +44,7 @@ function environment(inline: Filter | null = null): LinkEnvironment {
     upstreamContext: () => ({
       current: () => ({ released: false, release: () => undefined }),
     }),
+    cache: () => null,
     load: { inFlight: () => 0, available: () => true, healthy: () => true },
     random: new Xorshift(1),
   };
@@ -138,6 +139,7 @@ function data(...routes: readonly RouteData[]): SnapshotData {
     },
     limits: { connections: 1, handshakes: 1, handshakeRate: 0 },
     log: { access: "off" },
+    cacheMemory: 0,
     instance: "test",
     forwarded: false,
     module: null,

@@ -16,6 +16,7 @@ import type {
   ListenerTls,
   UpstreamContext,
 } from "#dataplane/linked.ts";
+import type { RouteCache } from "#dataplane/route-cache.ts";
 import { IndexedRouter } from "#dataplane/route/router.ts";
 import type {
   EndpointAddress,
@@ -28,7 +29,7 @@ import type {
 import type { UpstreamTlsData } from "#model/tls.ts";
 import type { Answer, Filter, FilterKind, Question } from "#sdk/filter.ts";
 import type { BackendName } from "#transport/tls.ts";
-import { type FilterRuntime, type FilterSource, linkFilters } from "./filters.ts";
+import { type FilterRuntime, type FilterSource, isCache, linkFilters } from "./filters.ts";
 
 /** What linking needs of the worker around it. */
 export interface LinkEnvironment {
@@ -46,6 +47,8 @@ export interface LinkEnvironment {
   readonly listenerTls: ReadonlyMap<string, ListenerTls>;
   /** Contexts for connections to an upstream. @throws Error if they cannot be made */
   upstreamContext(data: UpstreamTlsData): UpstreamContext;
+  /** The cache of a route with these options; null: there is no memory for one. */
+  cache(options: unknown, identity: string): RouteCache | null;
   readonly load: EndpointLoad;
   readonly random: Random;
 }
@@ -77,6 +80,7 @@ export function link(data: SnapshotData, environment: LinkEnvironment): LinkedSn
       route.upstream === null ? null : found(upstreams, route.upstream),
       route.upstream === null ? NO_TIMEOUTS : found(timeouts, route.upstream),
       source,
+      linkCache(route, environment),
     ),
   );
   const router = new IndexedRouter(
@@ -167,6 +171,7 @@ function linkRoute(
   upstream: LinkedUpstream | null,
   timeouts: UpstreamTimeouts,
   source: FilterSource,
+  cache: RouteCache | null,
 ): LinkedRoute {
   return {
     place: data.place,
@@ -175,11 +180,18 @@ function linkRoute(
     slot: data.slot,
     upstream,
     filters: linkFilters(data.filters, data.name, source),
+    cache,
     strict: data.pathPolicy === "strict",
     host: data.host,
     upgrades: new Set(data.upgrades),
     timeouts: { ...timeouts, ...data.timeouts },
   };
+}
+
+/** A cache is written like a filter and is none: it has its place behind all of them. */
+function linkCache(data: RouteData, environment: LinkEnvironment): RouteCache | null {
+  const found = data.filters.find(isCache);
+  return found?.kind === "built-in" ? environment.cache(found.config, data.identity) : null;
 }
 
 function found<T>(map: ReadonlyMap<string, T>, name: string): T {

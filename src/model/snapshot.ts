@@ -28,6 +28,8 @@ export interface SnapshotData {
   readonly timeouts: ConnectionTimeouts;
   readonly limits: LimitsData;
   readonly log: LogData;
+  /** Bytes of the cache that all routes share; allocated if one of them has a cache. */
+  readonly cacheMemory: number;
   /** What `Via` calls this instance; a loop is recognised by it. */
   readonly instance: string;
   /** RFC 7239 `Forwarded` is sent beside `X-Forwarded-*`. */

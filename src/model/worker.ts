@@ -12,6 +12,14 @@ export interface WorkerUpdate {
   readonly certificates?: CertificateUpdate;
   readonly challenges?: ChallengeUpdate;
   readonly ticketSecrets?: TicketSecrets;
+  readonly cache?: CacheMemory;
+}
+
+/** The memory of the cache, shared by all workers. */
+export interface CacheMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** What it was made for, bytes. */
+  readonly memory: number;
 }
 
 /** Secrets of 32 bytes that tickets of TLS sessions are sealed with: the first seals new ones, all open. */
@@ -48,6 +56,8 @@ export interface WorkerPayload {
   readonly challenges: ChallengeUpdate;
   readonly ticketSecrets: TicketSecrets;
   readonly filterMemory: FilterRegions;
+  /** Null: no route has a cache. */
+  readonly cache: CacheMemory | null;
 }
 
 /** Memory of filters, by key; each region begins with `FILTER_SEED_BYTES` random bytes. */

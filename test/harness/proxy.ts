@@ -5,6 +5,9 @@
  */
 
 import assert from "node:assert/strict";
+import { Store } from "#cache/memory/store.ts";
+import type { CacheOptions } from "#cache/options.ts";
+import { WorkerCache } from "#cache/worker-cache.ts";
 import type { Filter, FilterKind } from "#sdk/filter.ts";
 import { Xorshift } from "#core/random.ts";
 import { Timer } from "#core/time/timers.ts";
@@ -67,6 +70,8 @@ export interface ProxyOptions {
   readonly addresses?: readonly SocketAddress[];
   readonly ejection?: { consecutiveFailures: number; pause: number; maxPause: number };
   readonly transport?: Transport;
+  /** Epoch milliseconds, where it is not the machine's. */
+  readonly wall?: () => number;
   /** Takes the records of exchanges in the place of `records`. */
   readonly sink?: ExchangeSink;
   /** Keeps no records and no log lines: for tests that count memory. */
@@ -112,9 +117,16 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     if (state === undefined) states.set(slot, (state = { slot, addresses: [] }));
     return state;
   };
+  const cache = new WorkerCache({
+    rows: 1,
+    row: 0,
+    ring: () => assert.fail("there is no other worker"),
+    wall: options.wall ?? Date.now,
+  });
+  cache.use({ buffer: Store.allocate(MEMORY, 1, 7), memory: MEMORY });
   const dataPlane = new DataPlane({
     transport,
-    clock: { now: () => performance.now(), wall: () => Date.now() },
+    clock: { now: () => performance.now(), wall: options.wall ?? Date.now },
     random,
     endpoints,
     worker,
@@ -172,6 +184,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
         endpointState: stateOf,
         listenerTls: tls.prepare(data, certificates),
         upstreamContext: (one) => tls.upstreamContext(one),
+        cache: (one, identity) => cache.route(one as CacheOptions, identity),
         load: {
           inFlight: (slot) => endpoints.inFlight(slot),
           available: (slot) => endpoints.available(slot, Date.now()),
@@ -252,6 +265,9 @@ function copyOf(record: ExchangeRecord): ExchangeRecord {
     upgrade: record.upgrade,
   };
 }
+
+/** Of the cache, bytes. */
+const MEMORY = 4 * 1024 * 1024;
 
 /** Id of the listener that clients come to. */
 const LISTENER = "test";
@@ -353,6 +369,7 @@ function snapshotOf(options: ProxyOptions): SnapshotData {
       handshakeRate: options.handshakeRate ?? 0,
     },
     log: { access: "off" },
+    cacheMemory: MEMORY,
     instance: options.instance ?? "sluice-test",
     forwarded: options.forwarded ?? false,
     module: null,

@@ -6,6 +6,7 @@ import type { ConfigInput } from "../input.ts";
 import type { LaterKeys } from "../issues.ts";
 import type { Config } from "../types.ts";
 import { acmeSchema } from "./acme.ts";
+import { cacheSchema } from "./cache.ts";
 import { limitsSchema } from "./limits.ts";
 import { adminSchema, listenSchema, transportSchema, workersSchema } from "./listen.ts";
 import { logSchema } from "./log.ts";
@@ -38,6 +39,7 @@ export function createSchema<Filters extends FilterSchemas>(
     limits: limitsSchema,
     log: logSchema,
     acme: acmeSchema,
+    cache: cacheSchema,
     admin: adminSchema,
     transport: transportSchema,
     workers: workersSchema,
@@ -47,7 +49,7 @@ export function createSchema<Filters extends FilterSchemas>(
 /** Keys that a later version will know. They are refused today, because an option that does nothing is a trap. */
 export const laterKeys: LaterKeys = {
   ...Object.fromEntries(
-    ["cache", "rateLimit", "basicAuth", "compress", "http2", "dashboard", "tracing"]
+    ["rateLimit", "basicAuth", "compress", "http2", "dashboard", "tracing"]
       .flatMap((key) => [key, `routes.*.${key}`, `routes.*.use.*.${key}`])
       .map((path) => [path, later(path.slice(path.lastIndexOf(".") + 1))]),
   ),

@@ -117,6 +117,7 @@ export function compile(config: Config, options: CompileOptions): Compiled {
       handshakeRate: config.limits.handshakeRate ?? 0,
     },
     log: { access: config.log.access === "auto" ? options.accessLog : config.log.access },
+    cacheMemory: config.cache.memory,
     instance: options.instance,
     forwarded: config.forwarded,
     module,

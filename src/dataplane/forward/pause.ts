@@ -2,17 +2,14 @@
 
 import { Timer, type TimerOwner, type Timers } from "#core/time/timers.ts";
 import type { AttemptHandle } from "../exchange.ts";
-import type { LinkedEndpoint } from "../linked.ts";
 
 /** Calls `next` after `delay` milliseconds unless it is aborted. */
 export class Pause implements AttemptHandle, TimerOwner {
-  readonly endpoint: LinkedEndpoint;
   readonly #timers: Timers;
   readonly #next: () => void;
   readonly #timer: Timer = new Timer(this, 0);
 
-  constructor(timers: Timers, endpoint: LinkedEndpoint, delay: number, next: () => void) {
-    this.endpoint = endpoint;
+  constructor(timers: Timers, delay: number, next: () => void) {
     this.#timers = timers;
     this.#next = next;
     timers.schedule(this.#timer, delay);

@@ -2,10 +2,11 @@
 
 import { isIdempotent } from "#core/http/methods.ts";
 import { HEADER } from "#core/http/header-names.ts";
-import type { Failure } from "#core/errors.ts";
+import { FAILURES, type Failure } from "#core/errors.ts";
 import type { Random } from "#core/random.ts";
 import type { ResponseHead } from "#core/http/message.ts";
 import type { RetryData } from "#model/snapshot.ts";
+import type { ProcessLog } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
 
 /** First and longest step of the backoff, milliseconds. */
@@ -86,4 +87,14 @@ export function takeRetry(exchange: Exchange, config: RetryData): boolean {
 /** Full jitter: anything between nothing and a step that doubles, milliseconds. */
 export function backoff(attempts: number, random: Random): number {
   return random.next() * Math.min(BACKOFF_LONGEST, BACKOFF_FIRST * 2 ** (attempts - 1));
+}
+
+/** Tells the log that the exchange is tried again. */
+export function logRetry(log: ProcessLog, exchange: Exchange, fault: Failure): void {
+  log("info", "retry", FAILURES[fault.code].sentence, {
+    requestId: exchange.requestId,
+    endpoint: exchange.endpoint!.name,
+    failure: fault.code,
+    detail: fault.detail,
+  });
 }

@@ -1,12 +1,12 @@
 /** The tunnels of a worker. */
 
 import type { FailureCode } from "#core/errors.ts";
-import type { Slice } from "#core/bytes/slice.ts";
-import type { Connection } from "#transport/contract.ts";
+import type { ResponseHead } from "#core/http/message.ts";
 import type { DataPlaneContext } from "../context.ts";
 import type { Exchange } from "../exchange.ts";
 import type { SwitchedUpstream } from "./attempt.ts";
 import { Tunnel, type TunnelUser } from "./tunnel.ts";
+import { isAccepted } from "./websocket.ts";
 
 /** Told when a tunnel has ended; its bytes are the exchange's by then. */
 export interface TunnelsUser {
@@ -29,8 +29,23 @@ export class Tunnels implements TunnelUser {
     return this.#open.size;
   }
 
-  /** Joins a client's connection to a backend's. `early`: what the client has sent on it already. */
-  join(exchange: Exchange, client: Connection, early: Slice[], upstream: SwitchedUpstream): void {
+  /**
+   * Whether the backend may switch protocols; if not, its connection goes. Bytes that belong to the request would become
+   * the tunnel's (RFC 9110 §7.8).
+   */
+  accepts({ body, request }: Exchange, head: ResponseHead, upstream: SwitchedUpstream): boolean {
+    if (body.complete && body.waiting === 0 && isAccepted(request, head)) return true;
+    refuseSwitch(upstream);
+    return false;
+  }
+
+  /** Joins a client's connection to a backend's. */
+  join(exchange: Exchange, head: ResponseHead, upstream: SwitchedUpstream): void {
+    exchange.body.giveUpReplay();
+    exchange.status = 101;
+    exchange.upgrade = exchange.request.upgrade;
+    exchange.responseStarted = true;
+    const { connection: client, early } = exchange.client.switchProtocols(head);
     const { timers } = this.#context.transport;
     const { tunnelIdle } = exchange.plan.route!.timeouts;
     const { write } = exchange.snapshot.data.timeouts;

@@ -6,6 +6,7 @@
 import { FAILURES, type FailureCode } from "#core/errors.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { ResponseHead } from "#core/http/message.ts";
+import { REASONS } from "#core/http/reasons.ts";
 import type { LocalResponse } from "#sdk/filter.ts";
 import { addMissingDate } from "./response-fields.ts";
 
@@ -138,39 +139,3 @@ code{background:#eee;padding:.1em .3em;border-radius:3px}small{color:#666}
 <p><small>Code <code>${code}</code>${id === "" ? "" : `, request <code>${id}</code>`}</small></p></body></html>
 `;
 }
-
-/** Reason phrases of the answers that the proxy makes (RFC 9110 §15). */
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  204: "No Content",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  410: "Gone",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  418: "I'm a Teapot",
-  421: "Misdirected Request",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  451: "Unavailable For Legal Reasons",
-  499: "Client Closed Request",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-  508: "Loop Detected",
-};

@@ -79,6 +79,7 @@ function linked(name: string, index: number, options: RouteOptions): LinkedRoute
     slot: index,
     upstream: null,
     filters: { all: [], requestHead: [], requestData: [], responseHead: [], end: [] },
+    cache: null,
     strict: options.lenient !== true,
     host: options.host ?? { kind: "preserve" },
     upgrades: new Set(),
