@@ -15,6 +15,7 @@ const packages: Readonly<Record<string, string>> = {
   pebble: "pebble",
   promtool: "prometheus",
   strace: "strace",
+  testssl: "testssl.sh",
   wrk: "wrk",
 };
 
