@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { type IncomingMessage, type RequestOptions, get as getPlain } from "node:http";
+import { get } from "node:https";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,13 +13,23 @@ import { type Told, example, startBackend, telling } from "./example.ts";
 const root = join(import.meta.dirname, "../..");
 const LISTEN = { ":8080": "127.0.0.1:0" };
 
+/** Where a request for localhost is led. */
+async function redirectOf(
+  options: RequestOptions,
+): Promise<[status: number | undefined, location: string | undefined]> {
+  const request = getPlain({ ...options, headers: { host: "localhost" } });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  response.resume();
+  return [response.statusCode, response.headers.location];
+}
+
 test("every example has a configuration, a README that names it, and a test", () => {
   const folder = join(import.meta.dirname, "../../examples");
   const names = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
     .toSorted();
-  assert.deepEqual(names, ["demo", "one-app", "two-apps-by-path", "websocket"]);
+  assert.deepEqual(names, ["demo", "https", "one-app", "two-apps-by-path", "websocket"]);
   for (const name of names) {
     const files = ["sluice.yaml", "sluice.config.ts"];
     const file = files.find((each) => existsSync(join(folder, name, each)));
@@ -49,6 +61,37 @@ test("one-app: everything goes to the app, which sees who asked", async (t) => {
   assert.equal(told.headers["x-forwarded-proto"], "http");
   assert.match(told.headers["via"] ?? "", /^1\.1 /);
   await sluice.said(new RegExp(told.headers["x-request-id"] ?? assert.fail()));
+  await sluice.stop();
+});
+
+test("https: the app by TLS of the local authority, and the way there", async (t) => {
+  const app = await startBackend(t, telling("app"));
+  const config = example("https/sluice.yaml", {
+    ":8443": "127.0.0.1:0",
+    ":8080": "127.0.0.2:0",
+    "http://localhost:3000": app.url,
+  });
+  const sluice = await startSluice(t, { files: { "sluice.yaml": config }, listeners: 2 });
+  const [secure = "", plain = ""] = sluice.urls;
+  const ca = readFileSync(join(sluice.directory, "sluice/local-ca/root.crt"), "utf8");
+
+  for (const servername of ["localhost", "app.localhost"]) {
+    const { port } = new URL(secure);
+    const headers = { host: servername };
+    const request = get({ host: "127.0.0.1", port, path: "/x", servername, ca, headers });
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    let body = "";
+    for await (const chunk of response) body += String(chunk);
+    const told = JSON.parse(body) as Told;
+    assert.equal(told.url, "/x");
+    assert.equal(told.headers["x-forwarded-proto"], "https");
+  }
+
+  const { port } = new URL(plain);
+  const led = await redirectOf({ host: "127.0.0.2", port, path: "/y?z" });
+  assert.equal(led[0], 308);
+  // The port is the one that is written; here any free one.
+  assert.equal(led[1], "https://localhost:0/y?z");
   await sluice.stop();
 });
 
