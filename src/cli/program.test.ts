@@ -8,6 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { scryptSync } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -21,9 +22,11 @@ function bench(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), "sluice-cli-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const said = { out: "", err: "" };
+  const input = { line: "" };
   const terminal: Terminal = {
     out: (text) => (said.out += text),
     err: (text) => (said.err += text),
+    readLine: () => Promise.resolve(input.line),
     interactive: false,
     attended: false,
     color: false,
@@ -37,7 +40,8 @@ function bench(t: TestContext) {
     return { code, ...said };
   };
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text);
-  return { directory, sluice, write };
+  const type = (line: string): void => void (input.line = line);
+  return { directory, sluice, write, type };
 }
 
 test("version prints the package's version", async (t) => {
@@ -46,6 +50,28 @@ test("version prints the package's version", async (t) => {
     readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
   ) as { version: string };
   assert.deepEqual(await sluice("version"), { code: 0, out: `${manifest.version}\n`, err: "" });
+});
+
+test("hash-password prints a hash that basicAuth takes, with another salt each time", async (t) => {
+  const { sluice, type, write } = bench(t);
+  type("s3cret");
+  const { code, out, err } = await sluice("hash-password");
+  assert.deepEqual([code, err], [0, ""]);
+  assert.notEqual((await sluice("hash-password")).out, out);
+  const [, salt = "", hash = ""] = /^\$scrypt\$ln=15,r=8,p=1\$(\S+)\$(\S+)\n$/.exec(out) ?? [];
+  const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 };
+  const derived = scryptSync("s3cret", Buffer.from(salt, "base64"), 32, cost);
+  assert.deepEqual(Buffer.from(hash, "base64"), derived);
+  write(
+    "sluice.yaml",
+    `upstreams: { app: http://localhost:3000 }\nroutes: [{ match: /*, use: [{ basicAuth: { users: { anna: "${out.trim()}" } } }], to: app }]\n`,
+  );
+  assert.equal((await sluice("check")).code, 0);
+});
+
+test("hash-password makes nothing of nothing", async (t) => {
+  const { code, out } = await bench(t).sluice("hash-password");
+  assert.deepEqual([code, out], [1, ""]);
 });
 
 test("without anything to do it says what there is to do", async (t) => {

@@ -129,6 +129,10 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
       ends(await (await import("./init.ts")).init(terminal, options)),
     );
   program
+    .command("hash-password")
+    .description("read a password, and print its hash for `basicAuth`")
+    .action(async () => ends(await (await import("./hash-password.ts")).hashPassword(terminal)));
+  program
     .command("version")
     .description("print the version")
     .action(() => terminal.out(`${packageVersion()}\n`));

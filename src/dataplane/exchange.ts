@@ -1,6 +1,8 @@
 /** One request with its response: the record that the stages pass on. */
 
 import type { Failure, FailureCode } from "#core/errors.ts";
+import type { HeaderList } from "#core/http/header-list.ts";
+import { dropNominated } from "#core/http/hop-by-hop.ts";
 import type { FilterAction } from "#model/record.ts";
 import type { Outcome } from "#sdk/filter.ts";
 import type { RequestHead, ResponseHead } from "#core/http/message.ts";
@@ -111,6 +113,16 @@ export class Exchange {
     this.plan = client.plan;
     this.snapshot = snapshot;
     this.body = body;
+  }
+
+  /** The client has sent all of it. Fields behind the body pass the rules that those before it have passed. */
+  endRequest(trailers: HeaderList): void {
+    this.requestComplete = true;
+    this.body.complete = true;
+    if (trailers.count === 0) return;
+    dropNominated(trailers, this.request.headers);
+    for (const name of this.plan.ownFields) trailers.deleteFolded(name);
+    this.body.trailers = trailers;
   }
 
   /** What went wrong, for the log; what is noted last counts. */

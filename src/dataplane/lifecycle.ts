@@ -194,12 +194,7 @@ export class Lifecycle
   }
 
   onRequestEnd(exchange: Exchange, trailers: HeaderList): void {
-    exchange.requestComplete = true;
-    exchange.body.complete = true;
-    if (trailers.count > 0) {
-      dropNominated(trailers, exchange.request.headers);
-      exchange.body.trailers = trailers;
-    }
+    exchange.endRequest(trailers);
     exchange.attempt?.pump();
   }
 

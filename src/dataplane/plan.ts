@@ -23,6 +23,8 @@ export class Plan {
   /** Prefix that filters have taken off. */
   strippedPrefix = "";
   readonly params: Map<string, string> = new Map();
+  /** Fields that filters have set and no client may: lower case, with dashes. */
+  readonly ownFields: string[] = [];
 
   /** Ready for the next request. */
   reset(): void {
@@ -35,5 +37,6 @@ export class Plan {
     this.host = "";
     this.strippedPrefix = "";
     if (this.params.size > 0) this.params.clear();
+    if (this.ownFields.length > 0) this.ownFields.length = 0;
   }
 }

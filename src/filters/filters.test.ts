@@ -107,7 +107,13 @@ for (const folder of folders) {
 
     test("imports the sdk alone, and no schema at run time", () => {
       assert.deepEqual(imports(folder, "config.ts"), ["#sdk/config.ts"]);
-      const allowed = new Set(["#sdk/index.ts", "type ./config.ts"]);
+      const allowed = new Set([
+        "#sdk/index.ts",
+        "type ./config.ts",
+        // Of Node what derives and compares, and does not hold up the worker.
+        "node:buffer",
+        "node:crypto",
+      ]);
       assert.deepEqual(
         imports(folder, "filter.ts").filter((from) => !allowed.has(from)),
         [],

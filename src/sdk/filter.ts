@@ -87,6 +87,12 @@ export interface RequestView {
   strippedPrefix: string;
   /** Fields as they will be sent; hop-by-hop fields and forwarded fields are the proxy's. */
   readonly headers: HeaderList;
+  /**
+   * Says of a field that it is the filter's and never the client's: deletes it in every spelling that a backend could
+   * take for it, also behind the body, and sets these values.
+   * @throws TypeError on a name or value that may not be sent
+   */
+  own(name: string, values: readonly string[]): void;
   /** Bytes of the body as announced, 0 without a body, -1 if unknown. */
   readonly contentLength: number;
 }
@@ -180,6 +186,8 @@ export interface Question {
   readonly timeout: number;
   /** The most bytes of a body that are taken; an answer with more fails. */
   readonly maxBody: number;
+  /** Ends it when nobody wants to know any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What came of it. */

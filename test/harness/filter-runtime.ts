@@ -1,5 +1,6 @@
 /** What filters have of their worker, in tests: memory that is there for every key, and a clock that tests may set. */
 
+import type { FilterChain } from "#dataplane/linked.ts";
 import type { FilterRuntime } from "#link/filters.ts";
 import type { FilterMemoryData } from "#model/snapshot.ts";
 import { FILTER_SEED_BYTES } from "#model/worker.ts";
@@ -14,6 +15,8 @@ interface Alarm {
 export class TestFilterRuntime implements FilterRuntime {
   readonly row: number;
   time: number;
+  /** Filters of routes that were linked over it: a worker links a route once, for all its requests. */
+  readonly chains: Map<string, FilterChain> = new Map();
   readonly #memories = new Map<string, SharedArrayBuffer>();
   readonly #alarms = new Set<Alarm>();
 

@@ -135,7 +135,10 @@ export class FakeExchange implements FilterSubject {
       if (filter.kind === "built-in") runtime.provide(filter.memory);
     }
     const source = { filters: FILTERS, inline: () => null, runtime, ask };
-    const chain = linkFilters(filters, fake.route ?? "shop", source);
+    const key = JSON.stringify(filters);
+    const known = worker.ask === undefined ? runtime.chains.get(key) : undefined;
+    const chain = known ?? linkFilters(filters, fake.route ?? "shop", source);
+    runtime.chains.set(key, chain);
     const route: Pick<LinkedRoute, "name" | "filters"> = {
       name: fake.route ?? "shop",
       filters: chain,

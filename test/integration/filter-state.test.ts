@@ -119,3 +119,48 @@ test("a change to a list of addresses is noticed", async (t) => {
   await reloaded;
   assert.equal((await ask(port)).status, 403);
 });
+
+test("what a dead worker had under way is given back, in a configuration in TypeScript as well", async (t) => {
+  const backend = await startBackend(t, () => undefined);
+  const folder = mkdtempSync(join(tmpdir(), "sluice-filters-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "sluice.config.ts");
+  writeFileSync(
+    file,
+    `import { defineConfig, CONTINUE } from "sluice";
+    export default defineConfig({
+      listen: "127.0.0.1:0",
+      workers: 1,
+      upstreams: { app: "http://127.0.0.1:${backend}" },
+      routes: [{
+        match: "/*",
+        use: [
+          { concurrencyLimit: { max: 1, by: "route" } },
+          { onRequestHead({ request }) {
+            if (request.query === "throw") setTimeout(() => { throw new Error("on purpose"); }, 0);
+            return CONTINUE;
+          } },
+        ],
+        to: "app",
+      }],
+    });`,
+  );
+  const app = await startApp(t, { configFile: file }, { directory: folder });
+  const port = portOf(app);
+  const restarted = once(app, "workerRestart");
+  const lost = request({ port, host: "127.0.0.1", path: "/?throw", agent: false });
+  const failed = once(lost, "error");
+  lost.end();
+  await failed;
+  await restarted;
+  // The backend answers nothing: what is not refused at once has found the place free.
+  const outcome = await Promise.race([
+    ask(port).then(
+      ({ status }) => status,
+      () => 0,
+    ),
+    new Promise<string>((resolve) => setTimeout(resolve, 1500, "under way")),
+  ]);
+  assert.equal(outcome, "under way");
+  assert.equal((await ask(port)).status, 503);
+});

@@ -137,7 +137,9 @@ function completed(text: string): string {
   let whole = text;
   if (keys.upstreams === undefined) {
     const named = (keys.routes ?? []).flatMap(({ to }) => (to === undefined ? [] : [to]));
-    const names = new Set(keys.routes === undefined ? ["app"] : named);
+    // Filters name upstreams as well.
+    const asked = [...text.matchAll(/forwardAuth: \{ to: (\w+)/g)].map(([, name = ""]) => name);
+    const names = new Set([...(keys.routes === undefined ? ["app"] : named), ...asked]);
     for (const name of names) whole += `${whole === text ? "upstreams:\n" : ""}  ${name}: :3000\n`;
   } else if (keys.routes === undefined) {
     whole += "routes:\n";

@@ -47,7 +47,7 @@ export class ConcurrencyTable {
    *
    * @returns what to give back to `release`; -1 if there is none
    */
-  take(key: KeyHash, limit: number): number {
+  take(key: Pick<KeyHash, "high" | "low">, limit: number): number {
     const cells = this.#cells;
     const base = (key.high & this.#setMask) * WAYS;
     const tag = key.low >>> COUNT_BITS;

@@ -35,7 +35,7 @@ export class Shadow implements FilterSubject {
     const { headers, ...rest } = request;
     Object.assign(this.request, rest);
     this.request.headers.copyFrom(headers);
-    const { params, ...planned } = plan;
+    const { params, ownFields: _, ...planned } = plan;
     Object.assign(this.plan, planned);
     this.plan.params.clear();
     for (const [name, value] of params) this.plan.params.set(name, value);

@@ -87,6 +87,12 @@ export class ExchangeView implements RequestView {
   get headers(): HeaderList {
     return this.#subject.request.headers;
   }
+  own(name: string, values: readonly string[]): void {
+    const folded = name.toLowerCase().replaceAll("_", "-");
+    this.headers.deleteFolded(folded);
+    this.#subject.plan.ownFields.push(folded);
+    for (const value of values) this.headers.append(name, value);
+  }
   get contentLength(): number {
     const { framing, contentLength } = this.#subject.request;
     return framing === "none" ? 0 : framing === "length" ? contentLength : -1;

@@ -67,6 +67,7 @@ class Asking implements AttemptUser, TimerOwner {
     exchange.requestComplete = true;
     this.#exchange = exchange;
     context.transport.timers.schedule(this.#timer, question.timeout);
+    question.signal?.addEventListener("abort", () => this.#fail(failure("client_gone")));
     const pool = pools.of(context, endpoint);
     const attempt = new Attempt(context, exchange, routeTo(upstream), endpoint, pool, this);
     exchange.attempt = attempt;

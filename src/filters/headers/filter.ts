@@ -17,18 +17,18 @@ interface LinkedField {
 
 type Edit = (headers: HeaderList, context: FilterContext) => void;
 
-function linkEdits(edits: HeaderEdits): Edit {
-  const remove = edits.remove.map(fold);
+/** Replaces a field, in every spelling that a CGI or WSGI backend takes for it: another one would shadow ours. */
+type Replace = (context: FilterContext, field: Named, value: string) => void;
+
+type Named = Pick<LinkedField, "name" | "folded">;
+
+function linkEdits(edits: HeaderEdits, replace: Replace): Edit {
+  const remove = edits.remove.map((name): Named => ({ name, folded: fold(name) }));
   const set = edits.set.map(linkField);
   const add = edits.add.map(linkField);
   return (headers, context) => {
-    // Every spelling that a CGI or WSGI backend takes for the field goes, or the client's would shadow ours.
-    for (const name of remove) headers.deleteFolded(name);
-    for (const field of set) {
-      const value = field.value(context).trim();
-      headers.deleteFolded(field.folded);
-      if (value !== "") headers.append(field.name, value);
-    }
+    for (const field of remove) replace(context, field, "");
+    for (const field of set) replace(context, field, field.value(context).trim());
     for (const field of add) {
       const value = field.value(context).trim();
       if (value !== "") headers.append(field.name, value);
@@ -44,6 +44,8 @@ function fold(name: string): string {
   return name.toLowerCase().replaceAll("_", "-");
 }
 
+const NONE: readonly string[] = [];
+
 /** Changes the fields that the backend sees. */
 export const requestHeaders: FilterKind<HeaderEdits> = {
   name: "requestHeaders",
@@ -51,7 +53,9 @@ export const requestHeaders: FilterKind<HeaderEdits> = {
   securityPosture: "untrusted-both",
   pure: true,
   create(edits) {
-    const edit = linkEdits(edits);
+    const edit = linkEdits(edits, ({ request }, { name }, value) =>
+      request.own(name, value === "" ? NONE : [value]),
+    );
     return {
       onRequestHead(context) {
         edit(context.request.headers, context);
@@ -68,7 +72,10 @@ export const responseHeaders: FilterKind<HeaderEdits> = {
   securityPosture: "untrusted-both",
   pure: true,
   create(edits) {
-    const edit = linkEdits(edits);
+    const edit = linkEdits(edits, ({ response: { headers } }, { name, folded }, value) => {
+      headers.deleteFolded(folded);
+      if (value !== "") headers.append(name, value);
+    });
     return {
       onResponseHead(context) {
         edit(context.response.headers, context);
