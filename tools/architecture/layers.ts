@@ -253,7 +253,7 @@ export const layers: readonly Layer[] = [
       // A configuration in TypeScript is a module that every worker loads for its functions.
       "^src/config/module[.]ts$",
       // What the two ends of a worker share: memory, the messages on its port, its sign of life.
-      "^src/process/(?:memory|protocol|heartbeat)[.]ts$",
+      "^src/process/(?:memory|protocol|heartbeat|heap|idle-memory)[.]ts$",
     ],
     builtins: "any",
     comment: "worker.ts puts a worker together, of data-plane parts only",

@@ -11,7 +11,10 @@ function readable(pattern: string): string {
     .replace("(?:app|api)", "{app,api}")
     .replace(/\/\[\^\/\]\+\[\.\]ts/u, "/*.ts")
     .replace("telemetry/(?!sinks/)", "telemetry (not sinks)")
-    .replace("(?:memory|protocol|heartbeat)", "{memory,protocol,heartbeat}")
+    .replace(
+      "(?:memory|protocol|heartbeat|heap|idle-memory)",
+      "{memory,protocol,heartbeat,heap,idle-memory}",
+    )
     .replaceAll("[.]", ".")
     .replace(/[/$]+$/u, "");
 }
