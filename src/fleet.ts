@@ -8,10 +8,12 @@ import { FilterMemories } from "#control/filter-memory.ts";
 import type { Random } from "#core/random.ts";
 import { type SharedTables, clearWorker, openTables, tableSizes } from "#model/shared/tables.ts";
 import type { WorkerBoot, WorkerReport, WorkerUpdate } from "#model/worker.ts";
+import { FreedMemory } from "#process/idle-memory.ts";
 import { allocateMemory } from "#process/memory.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import { messageOf } from "#process/worker-messages.ts";
 import { type Supervision, type WorkerEvent, WorkerPool } from "#process/workers.ts";
+import { trimFreed } from "#transport/freed.ts";
 import { Holdings } from "#transport/holdings.ts";
 import type { LogEntry } from "./api.ts";
 import { ProcessCache } from "./process-cache.ts";
@@ -60,6 +62,7 @@ export class Fleet {
   readonly cache: ProcessCache;
   readonly #options: FleetOptions;
   readonly #holdings: Holdings;
+  readonly #freed: FreedMemory;
   /** What the first worker has said about its transport. */
   #transport: TransportReport = { kind: "transport", name: "node", reason: null };
   #reported = false;
@@ -72,6 +75,12 @@ export class Fleet {
     this.#holdings = new Holdings(count);
     this.filterMemories = new FilterMemories(count, (bytes) => void randomFillSync(bytes));
     this.cache = new ProcessCache(count, options.random, this.tables.workers.ring);
+    this.#freed = new FreedMemory({
+      workers: count,
+      resident: () => process.memoryUsage.rss(),
+      // Of every thread's arena.
+      trim: () => void trimFreed(),
+    });
     const boot: WorkerBoot = {
       memory,
       holdings: this.#holdings.buffer,
@@ -151,6 +160,9 @@ export class Fleet {
         break;
       case "challenges":
         this.#options.onChallenges(row, report.version);
+        break;
+      case "freed":
+        this.#freed.onFreed();
         break;
       case "transport":
         this.#onTransport(row, report);

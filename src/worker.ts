@@ -5,6 +5,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 
 import type { CacheOptions } from "#cache/options.ts";
@@ -29,7 +30,9 @@ import type {
   WorkerReport,
   WorkerUpdate,
 } from "#model/worker.ts";
+import { releaseMemory } from "#process/heap.ts";
 import { Heartbeats } from "#process/heartbeat.ts";
+import { IdleMemory } from "#process/idle-memory.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "#process/protocol.ts";
 import type { Filter } from "#sdk/filter.ts";
 import type { Listener, ListenSource } from "#transport/contract.ts";
@@ -138,6 +141,27 @@ const beat = new Timer(
 );
 heartbeats.beat(row);
 transport.timers.schedule(beat, Heartbeats.INTERVAL);
+
+const idleMemory = new IdleMemory({
+  cpu: () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  },
+  held: () => getHeapStatistics().external_memory,
+  exchanges: () => tables.workers.exchanges(row),
+  collect: () => releaseMemory(),
+  onFreed: () => report({ kind: "freed" }),
+});
+const look = new Timer(
+  {
+    onTimer: (timer) => {
+      idleMemory.look();
+      transport.timers.schedule(timer, IdleMemory.INTERVAL);
+    },
+  },
+  0,
+);
+transport.timers.schedule(look, IdleMemory.INTERVAL);
 
 /** What this worker knows of endpoints, by slot; outlives snapshots. */
 const states = new Map<number, EndpointState>();

@@ -49,7 +49,7 @@ export async function run(terminal: Terminal, options: SourceOptions): Promise<n
   });
   const control = await openControl(terminal, options, proxy, stop);
   proxy.listen().then(
-    () => void setTimeout(releaseMemory, SETTLED).unref(),
+    () => void setTimeout(() => releaseMemory(), SETTLED).unref(),
     (error: unknown) => {
       proxy.say("error", "cannot_start", error instanceof Error ? error.message : String(error));
       ended.resolve(1);

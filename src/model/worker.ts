@@ -76,6 +76,8 @@ export type WorkerReport =
       readonly message: string;
       readonly fields: Readonly<Record<string, unknown>>;
     }
+  /** It was quiet, and has freed what it could; the allocator may keep that. */
+  | { readonly kind: "freed" }
   /** Which transport it uses, and why not another. */
   | { readonly kind: "transport"; readonly name: string; readonly reason: string | null }
   /** It answers certificate authorities by this update, or a newer one. */

@@ -18,3 +18,9 @@ test("the room for young objects that a thread has needed once is given back", (
   assert.ok(young() < before, `${before} to ${young()}, ${kept.length}`);
   assert.equal("gc" in globalThis, false);
 });
+
+test("a heap with much in it is left alone", () => {
+  const used = process.memoryUsage().heapUsed;
+  assert.equal(releaseMemory(used / 2), false);
+  assert.equal(releaseMemory(used * 2), true);
+});

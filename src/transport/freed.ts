@@ -1,0 +1,3 @@
+/** Memory that was freed, whichever transport had it. */
+
+export { trimFreed } from "./uring/native/allocator.ts";
