@@ -44,7 +44,7 @@ import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
 import { originOf, readerFor } from "./reading.ts";
 
-export { listCertificates, trustLocal } from "./commands.ts";
+export * from "./commands.ts";
 export { checkConfig, explainRequest } from "./reading.ts";
 
 /** How an app runs, with every default filled in. */
@@ -135,6 +135,11 @@ export class App extends EventEmitter<ProxyEvents> {
   /** The certificates in use, and what is wrong with them. */
   get certificates(): readonly CertificateStatus[] {
     return this.#running?.certificates.status() ?? [];
+  }
+
+  /** Certificates that are obtained, to be renewed or revoked by hand; null while nothing listens. */
+  get obtaining(): Pick<Certificates, "renew" | "revoke"> | null {
+    return this.#running?.certificates ?? null;
   }
 
   /** How it is doing now. */

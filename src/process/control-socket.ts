@@ -14,6 +14,8 @@ export type ControlRequest =
   | { readonly command: "reload" }
   | { readonly command: "status" }
   | { readonly command: "certificates" }
+  /** A new certificate for a name; `revoke`: and the old one is taken back. */
+  | { readonly command: "renew" | "revoke"; readonly name: string }
   | { readonly command: "stop" };
 
 /** What it answers. */
@@ -29,6 +31,8 @@ const COMMANDS: ReadonlySet<string> = new Set<ControlRequest["command"]>([
   "reload",
   "status",
   "certificates",
+  "renew",
+  "revoke",
   "stop",
 ]);
 
@@ -173,7 +177,10 @@ function parse(line: string): ControlRequest | null {
     const message: unknown = JSON.parse(line);
     if (typeof message !== "object" || message === null || !("command" in message)) return null;
     const { command } = message;
-    return isCommand(command) ? { command } : null;
+    if (!isCommand(command)) return null;
+    if (command !== "renew" && command !== "revoke") return { command };
+    const name = "name" in message ? message.name : undefined;
+    return typeof name === "string" ? { command, name } : null;
   } catch {
     return null;
   }
