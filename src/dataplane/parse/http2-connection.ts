@@ -405,6 +405,7 @@ export class Http2Connection
   }
 
   onFlushed(): void {
+    if (this.#connection.closed) return;
     this.#writes.watch(this.#context.snapshot.data.timeouts.write);
     if (this.#output.clogged || this.#over) return;
     this.#pump();
