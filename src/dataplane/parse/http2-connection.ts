@@ -30,6 +30,7 @@ import { BodyClock } from "./body-clock.ts";
 import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
 import { Http2Output, type Http2OutputUser } from "./http2-output.ts";
 import { Http2Stream, type StreamCarrier } from "./http2-stream.ts";
+import { Http2Turns } from "./http2-turns.ts";
 
 /** How long the answer to the first step of a goodbye is waited for, milliseconds. */
 const GOODBYE_WAIT = 1000;
@@ -65,12 +66,9 @@ export class Http2Connection
   readonly #writes: WriteWatch;
   /** Of an unused connection; while it says goodbye, of that; else of streams that wait for a window. */
   readonly #timer: Timer = new Timer(this, 0);
-  /** Streams with bytes that wait, in turn. */
-  readonly #waiting: Set<Http2Stream> = new Set();
+  readonly #turns: Http2Turns = new Http2Turns();
   /** Streams whose backends wait until the client takes more. */
   readonly #held: Set<Http2Stream> = new Set();
-  /** When data last went out. */
-  #movedAt = 0;
   /** What is being fed. */
   #slice: Slice | null = null;
   #paused = false;
@@ -151,7 +149,7 @@ export class Http2Connection
       stream.closed = true;
       this.#lose(stream, code, detail);
     }
-    this.#waiting.clear();
+    this.#turns.clear();
     this.#held.clear();
   }
 
@@ -168,7 +166,7 @@ export class Http2Connection
   #forget(stream: Http2Stream): void {
     stream.clock?.stop();
     stream.dropQueue();
-    this.#waiting.delete(stream);
+    this.#turns.delete(stream);
     this.#held.delete(stream);
   }
 
@@ -296,7 +294,7 @@ export class Http2Connection
       stream.queuedAt = stream.movedAt = this.#context.transport.timers.now;
     } else stream.queue.push(slice);
     stream.queued += slice.length;
-    this.#waiting.add(stream);
+    this.#turns.add(stream);
     this.#pump();
     if (stream.queued === 0 && this.#output.hasRoom) return true;
     this.#held.add(stream);
@@ -343,23 +341,12 @@ export class Http2Connection
   /** Sends what waits, one frame of each stream in turn, the most urgent first, as far as windows and connection let. */
   #pump(): void {
     const session = this.#session;
-    while (this.#waiting.size > 0 && session.sendWindow > 0 && this.#output.hasRoom) {
-      const stream = this.#nextStream();
+    while (this.#turns.size > 0 && session.sendWindow > 0 && this.#output.hasRoom) {
+      const stream = this.#turns.next();
       if (stream === null) return;
-      this.#waiting.delete(stream);
       this.#sendFrame(stream);
-      if (stream.queued > 0) this.#waiting.add(stream);
+      if (stream.queued > 0) this.#turns.add(stream);
     }
-  }
-
-  #nextStream(): Http2Stream | null {
-    let next: Http2Stream | null = null;
-    for (const stream of this.#waiting) {
-      if (stream.sendWindow <= 0 || (next !== null && stream.urgency >= next.urgency)) continue;
-      next = stream;
-      if (this.#waiting.size === 1) break;
-    }
-    return next;
   }
 
   #sendFrame(stream: Http2Stream): void {
@@ -377,7 +364,7 @@ export class Http2Connection
     stream.queued -= length;
     stream.sendWindow -= length;
     session.sendWindow -= length;
-    stream.movedAt = this.#movedAt = this.#context.transport.timers.now;
+    stream.movedAt = this.#turns.movedAt = this.#context.transport.timers.now;
     session.abuse.excuse("control_flood", 4);
     session.abuse.excuse("ping_flood", 1);
     const ends = stream.ending && stream.queued === 0 && stream.trailers === null;
@@ -439,7 +426,7 @@ export class Http2Connection
 
   /** Streams wait: for the client's windows not for ever. */
   #watchWindows(): void {
-    if (this.#timer.armed || this.#waiting.size === 0) return;
+    if (this.#timer.armed || this.#turns.size === 0) return;
     this.#schedule(this.#context.snapshot.data.timeouts.write);
   }
 
@@ -455,25 +442,14 @@ export class Http2Connection
   #endStalled(): void {
     const { now } = this.#context.transport.timers;
     const limit = this.#context.snapshot.data.timeouts.write;
-    let wait = limit;
-    for (const stream of this.#waiting) {
-      const since = this.#stalledSince(stream);
-      const left = since < 0 ? limit : limit - (now - since);
-      if (left > 0) wait = Math.min(wait, left);
-      else {
-        this.#owner.onAbuse("window_stall", this.peerAddress);
-        this.#session.reset(stream, ERROR.enhanceYourCalm);
-        this.#lose(stream, "client_stalled", "no window");
-      }
-    }
-    if (this.#waiting.size > 0) this.#schedule(wait);
+    const isShut = this.#session.sendWindow <= 0;
+    const wait = this.#turns.eachStalled(now, limit, isShut, (stream) => {
+      this.#owner.onAbuse("window_stall", this.peerAddress);
+      this.#session.reset(stream, ERROR.enhanceYourCalm);
+      this.#lose(stream, "client_stalled", "no window");
+    });
+    if (wait > 0) this.#schedule(wait);
     this.#unused();
-  }
-
-  /** Since when a stream waits for the client to open a window; -1: it does not, others had their turn. */
-  #stalledSince(stream: Http2Stream): number {
-    if (stream.sendWindow <= 0) return stream.movedAt;
-    return this.#session.sendWindow <= 0 ? Math.max(stream.queuedAt, this.#movedAt) : -1;
   }
 
   #schedule(delay: number): void {
