@@ -9,7 +9,7 @@
 import type { Slice } from "#core/bytes/slice.ts";
 import type { FailureCode } from "#core/errors.ts";
 import { HeaderList } from "#core/http/header-list.ts";
-import type { ResponseHead } from "#core/http/message.ts";
+import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import type { Abuse } from "#core/http/abuse.ts";
 import { ERROR, MAX_FRAME } from "#protocol/http2/codes.ts";
@@ -30,6 +30,7 @@ import { BodyClock } from "./body-clock.ts";
 import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
 import { Http2Output, type Http2OutputUser } from "./http2-output.ts";
 import { Http2Stream, type StreamCarrier } from "./http2-stream.ts";
+import { Http2Tunnel, type TunnelCarrier, websocketKey } from "./http2-tunnel.ts";
 import { Http2Turns } from "./http2-turns.ts";
 
 /** How long the answer to the first step of a goodbye is waited for, milliseconds. */
@@ -48,6 +49,7 @@ export class Http2Connection
     StreamCarrier,
     Http2OutputUser,
     TimerOwner,
+    TunnelCarrier,
     WriteWatchUser
 {
   readonly scheme: "http" | "https";
@@ -158,6 +160,7 @@ export class Http2Connection
     this.#forget(stream);
     const { exchange } = stream;
     stream.exchange = null;
+    stream.tunnel?.gone({ code: "reset", detail });
     if (exchange !== null) this.#user.onClientGone(exchange, code, detail);
     stream.giveBack(exchange);
   }
@@ -220,14 +223,23 @@ export class Http2Connection
 
   onRequest(stream: Http2Stream): void {
     this.#used();
-    if (!stream.remoteClosed) {
+    const { request } = stream;
+    stream.connects = request.connects;
+    if (request.connects) this.#addKey(request);
+    else if (!stream.remoteClosed) {
       stream.clock = new BodyClock(this.#context.transport.timers, stream);
       stream.clock.start(this.#context.snapshot.data.timeouts);
     }
     const exchange = this.#user.onRequest(stream);
-    exchange.requestComplete = stream.remoteClosed;
+    exchange.requestComplete = stream.remoteClosed || request.connects;
     stream.exchange = exchange;
     this.#user.onRequestStart(exchange);
+  }
+
+  /** HTTP/2 has no use for the key of the handshake, the backend has (RFC 8441 §5.1). */
+  #addKey({ headers }: RequestHead): void {
+    headers.delete("sec-websocket-key");
+    headers.appendUnchecked("Sec-WebSocket-Key", websocketKey(this.#context.random));
   }
 
   onRefused(stream: Http2Stream, code: FailureCode, detail: string): void {
@@ -243,9 +255,25 @@ export class Http2Connection
   }
 
   onStreamData(stream: Http2Stream, start: number, end: number): void {
+    if (stream.connects) return this.#onTunnelData(stream, start, end);
     const { exchange } = stream;
     stream.clock?.arrived(end - start);
     if (exchange !== null) this.#user.onRequestData(exchange, this.#slice!, start, end);
+    if (stream.bodyPaused) stream.withheld += end - start;
+    else this.#session.credit(stream, end - start);
+  }
+
+  #onTunnelData(stream: Http2Stream, start: number, end: number): void {
+    const { tunnel } = stream;
+    const part = this.#slice!.part(start - this.#slice!.offset, end - start);
+    if (tunnel === null) {
+      // Too early, but it may be let pass: one window of it at the most.
+      stream.early = [...stream.early, part];
+      stream.bodyPaused = true;
+    } else {
+      tunnel.onBytes(part);
+      part.release();
+    }
     if (stream.bodyPaused) stream.withheld += end - start;
     else this.#session.credit(stream, end - start);
   }
@@ -257,6 +285,11 @@ export class Http2Connection
   }
 
   onStreamEnd(stream: Http2Stream, trailers: HeaderList | null): void {
+    if (stream.connects) {
+      stream.tunnel?.onPeerEnd();
+      if (stream.ended) this.#finish(stream);
+      return;
+    }
     stream.clock?.stop();
     const { exchange } = stream;
     if (exchange !== null) this.#user.onRequestEnd(exchange, trailers ?? NO_TRAILERS);
@@ -277,6 +310,10 @@ export class Http2Connection
 
   sendHead(stream: Http2Stream, head: ResponseHead, length: number, ends: boolean): void {
     if (stream.closed) return;
+    // To the client it would be a switch.
+    if (stream.connects && head.status >= 200 && head.status < 300) {
+      return this.resetTunnel(stream);
+    }
     this.#sendHeaders(stream, this.#responses.head(head, length), ends);
   }
 
@@ -324,7 +361,14 @@ export class Http2Connection
 
   /** END_STREAM has been written. */
   #finish(stream: Http2Stream): void {
+    const { tunnel } = stream;
+    if (tunnel !== null && !stream.remoteClosed && !tunnel.closing) {
+      // The other half of a tunnel goes on.
+      stream.ended = true;
+      return;
+    }
     this.#forget(stream);
+    tunnel?.gone(null);
     this.#session.ended(stream);
     this.#unused();
   }
@@ -407,7 +451,37 @@ export class Http2Connection
       this.#held.delete(stream);
       const { exchange } = stream;
       if (exchange !== null) this.#user.onClientWritable(exchange);
+      stream.tunnel?.onRoom();
     }
+  }
+
+  // ── extended CONNECT ────────────────────────────────────────────────────────────────────────────────
+
+  openTunnel(stream: Http2Stream, head: ResponseHead): { connection: Connection; early: Slice[] } {
+    head.status = 200;
+    head.headers.delete("sec-websocket-accept");
+    this.#sendHeaders(stream, this.#responses.head(head, -1), false);
+    const tunnel = new Http2Tunnel(stream, this.#connection, this);
+    const { early } = stream;
+    stream.exchange = null;
+    stream.tunnel = tunnel;
+    stream.early = [];
+    // When the tunnel has set its handler.
+    this.#context.transport.defer(() => {
+      stream.resumeBody();
+      if (stream.remoteClosed) tunnel.onPeerEnd();
+    });
+    return { connection: tunnel, early };
+  }
+
+  resetTunnel(stream: Http2Stream): void {
+    this.#forget(stream);
+    this.#session.reset(stream, ERROR.cancel);
+    this.#unused();
+  }
+
+  defer(task: () => void): void {
+    this.#context.transport.defer(task);
   }
 
   // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
