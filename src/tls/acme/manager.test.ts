@@ -91,7 +91,8 @@ class World {
 
   /** Lets time pass, and files be written, until it holds. */
   async until(holds: () => boolean, step = 500): Promise<void> {
-    for (let turns = 0; turns < 4000; turns++) {
+    const deadline = performance.now() + 40_000;
+    while (performance.now() < deadline) {
       if (holds()) return;
       this.scheduler.leap(step);
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -133,7 +134,7 @@ const fingerprints = ({ served }: Running): string =>
 
 test("hundreds of names are obtained one after the other, four at a time, with one account", async (t) => {
   const here = await world(t);
-  const names = Array.from({ length: 200 }, (_, index) => `n${index}.example.com`);
+  const names = Array.from({ length: 100 }, (_, index) => `n${index}.example.com`);
   const running = await here.start(here.data(names));
   await here.until(() => running.served().length === names.length);
   assert.equal(here.first.orders.length, names.length);
