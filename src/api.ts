@@ -92,6 +92,47 @@ export interface ProxyStatus {
   readonly tunnels: number;
 }
 
+/** What of the cache is to be forgotten. A URL is written as clients see it: `https://example.com/path?query`. */
+export type CachePurge =
+  | { readonly kind: "url"; readonly url: string }
+  /** All URLs that begin so. */
+  | { readonly kind: "prefix"; readonly prefix: string }
+  /** All answers that came with this name in `Surrogate-Key` or `Cache-Tag`. */
+  | { readonly kind: "tag"; readonly tag: string }
+  | { readonly kind: "all" };
+
+/** What is in the cache, and what it has done since it began. */
+export interface CacheFigures {
+  /** Bytes that are in use, and that may be. */
+  readonly bytes: number;
+  readonly memory: number;
+  readonly entries: number;
+  readonly evictions: number;
+  /** Requests that were answered from the store, fresh or stale. */
+  readonly hits: number;
+  readonly staleHits: number;
+  /** Requests that asked the backend for all who wanted the same, and those who waited for them. */
+  readonly misses: number;
+  readonly collapsed: number;
+  /** Requests that went past it. */
+  readonly bypassed: number;
+  /** Answers of backends: stored, found still good, not storable, not come. */
+  readonly stored: number;
+  readonly revalidated: number;
+  readonly unstorable: number;
+  readonly failed: number;
+  /** Entries that were forgotten because they were purged or had become invalid. */
+  readonly purged: number;
+}
+
+/** The cache of a running proxy. */
+export interface ProxyCache {
+  /** Null: no route has a cache. */
+  readonly figures: CacheFigures | null;
+  /** Forgets stored answers, in all workers at once. Returns how many entries that were. */
+  forget(what: CachePurge): number;
+}
+
 /** Events of a proxy and what they carry. */
 export interface ProxyEvents {
   listening: [addresses: readonly ListeningAddress[]];

@@ -33,6 +33,7 @@ import {
   type ConfigSource,
   type ListeningAddress,
   type LogLevel,
+  type ProxyCache,
   type ProxyEvents,
   type ProxyOptions,
   type ProxyStatus,
@@ -44,7 +45,7 @@ import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
 import { originOf, readerFor } from "./reading.ts";
 
-export * from "./commands.ts";
+export { listCertificates, trustLocal } from "./commands.ts";
 export { checkConfig, explainRequest } from "./reading.ts";
 
 /** How an app runs, with every default filled in. */
@@ -132,14 +133,14 @@ export class App extends EventEmitter<ProxyEvents> {
     }));
   }
 
+  /** The cache of all workers; null while nothing runs. */
+  get cache(): ProxyCache | null {
+    return this.#running?.fleet.cache ?? null;
+  }
+
   /** The certificates in use, and what is wrong with them. */
   get certificates(): readonly CertificateStatus[] {
     return this.#running?.certificates.status() ?? [];
-  }
-
-  /** Certificates that are obtained, to be renewed or revoked by hand; null while nothing listens. */
-  get obtaining(): Pick<Certificates, "renew" | "revoke"> | null {
-    return this.#running?.certificates ?? null;
   }
 
   /** How it is doing now. */
@@ -341,7 +342,7 @@ export class App extends EventEmitter<ProxyEvents> {
         tables.endpoints.setHealth(slot, healthy ? HEALTH.UP : HEALTH.DOWN),
       log: (level, message, fields) => this.say(level, "health_check", message, fields),
     });
-    const metrics = await this.#observer.open(tables, () => fleet.transport, certificates);
+    const metrics = await this.#observer.open(fleet, certificates);
     const applier = new Applier({
       workers: pool,
       listeners,
@@ -377,11 +378,10 @@ export class App extends EventEmitter<ProxyEvents> {
       onChange: () => void this.reload(),
       log: (level, message, fields) => this.say(level, "file_watch", message, fields),
     });
-    const { workers, transport } = this.config;
     return {
       tables,
-      workers,
-      transport,
+      workers: this.config.workers,
+      transport: this.config.transport,
       listeners,
       fleet,
       pool,

@@ -6,12 +6,15 @@ import type { ConfigSource, ProxyOptions } from "./api.ts";
 import { type App, createApp } from "./app.ts";
 
 export {
+  type CacheFigures,
+  type CachePurge,
   ConfigError,
   type ConfigSource,
   type FileSource,
   type ListeningAddress,
   type LogEntry,
   type LogLevel,
+  type ProxyCache,
   type ProxyEvents,
   type ProxyOptions,
   type ProxyStatus,

@@ -41,26 +41,18 @@ export async function list(request: ListingRequest): Promise<Listing> {
   const { wall, data, environment, directory } = request;
   const home = environment["HOME"] ?? homedir();
   const uid = process.getuid?.() ?? -1;
-  const folder = dataFolder({ data, environment, directory, home, uid });
   const store = new CertificateStore({
     scheduler: systemScheduler,
     wall,
     watch: () => ({ watch: () => Promise.resolve(), close: () => Promise.resolve() }),
-    dataFolder: folder,
+    dataFolder: dataFolder({ data, environment, directory, home, uid }),
     machine: thisMachine,
     makesRoot: false,
     random: new Xorshift(0),
     onChange: () => undefined,
     log: () => undefined,
   });
-  const { certificates, acme } = read.snapshot;
-  const written = await listCertificates(store, certificates, wall());
-  if (acme !== null) {
-    const { listAcme } = await import("#tls/acme/list.ts");
-    written.push(
-      ...(await listAcme(acme, { dataFolder: folder, scheduler: systemScheduler, wall })),
-    );
-  }
+  const written = await listCertificates(store, read.snapshot.certificates, wall());
   const rows = running === null ? written : merge(running, written);
   return { ok: true, text: textOf(rows), rows };
 }
@@ -70,7 +62,7 @@ function merge(
   running: readonly CertificateStatus[],
   written: readonly CertificateStatus[],
 ): CertificateStatus[] {
-  const key = ({ kind, file, name }: CertificateStatus): string => `${kind} ${name ?? file ?? ""}`;
+  const key = ({ kind, file }: CertificateStatus): string => `${kind} ${file ?? ""}`;
   const serving = new Map(running.map((row) => [key(row), row]));
   return written.map((row) => {
     const served = serving.get(key(row));

@@ -7,6 +7,7 @@ import type { SharedTables } from "#model/shared/tables.ts";
 import { packageVersion } from "#process/package-version.ts";
 import { systemScheduler } from "#process/scheduler.ts";
 import {
+  type CacheFacts,
   type CertificateFacts,
   type ControlCounters,
   type ObtainingFacts,
@@ -66,13 +67,17 @@ export class Observer {
    * that are shown, and how often they were asked for.
    */
   async open(
-    tables: SharedTables,
-    transport: () => string,
+    fleet: {
+      readonly tables: SharedTables;
+      readonly transport: string;
+      readonly cache: { readonly figures: CacheFacts | null };
+    },
     certificates: {
       readonly current: readonly CertificateFacts[];
       readonly counts: ObtainingFacts;
     },
   ): Promise<Metrics> {
+    const { tables } = fleet;
     this.#access = await this.#openAccess(tables);
     const { wall } = this.#options;
     this.#metrics = new Metrics({
@@ -81,7 +86,7 @@ export class Observer {
       build: {
         version: packageVersion(),
         node: process.versions.node,
-        transport,
+        transport: () => fleet.transport,
       },
       facts: processFacts,
       wall,
@@ -89,6 +94,7 @@ export class Observer {
       logDropped: () => this.#access?.dropped ?? 0,
       certificates: () => certificates.current,
       obtaining: () => certificates.counts,
+      cache: () => fleet.cache.figures,
     });
     return this.#metrics;
   }

@@ -1,12 +1,14 @@
 /** The cache as the control thread has it: it makes the memory, and clears up behind workers that have died. */
 
+import { type Forgotten, forget } from "#cache/forget.ts";
 import { Store } from "#cache/memory/store.ts";
 import type { Random } from "#core/random.ts";
 import type { SnapshotData } from "#model/snapshot.ts";
 import type { CacheMemory } from "#model/worker.ts";
+import type { CacheFigures, ProxyCache } from "./api.ts";
 
 /** See the head of this file. */
-export class ProcessCache {
+export class ProcessCache implements ProxyCache {
   readonly #workers: number;
   readonly #random: Random;
   readonly #ring: (row: number) => void;
@@ -39,6 +41,18 @@ export class ProcessCache {
     if (this.#store === null || this.#store.clearRow(row)) return null;
     this.#allocate(this.#memory!.memory);
     return this.#memory;
+  }
+
+  /** Forgets stored answers. @returns how many entries; 0 without a cache */
+  forget(what: Forgotten): number {
+    return this.#store === null ? 0 : forget(this.#store, what);
+  }
+
+  /** What is in it, and what it has done; null without a cache. */
+  get figures(): CacheFigures | null {
+    const store = this.#store;
+    if (store === null) return null;
+    return { ...store.figures(), memory: this.#memory!.memory, ...store.counted() };
   }
 
   #allocate(memory: number): void {

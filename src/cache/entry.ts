@@ -59,6 +59,16 @@ export function readHead(shard: Shard, entry: number, into: HeaderList): void {
   });
 }
 
+/** The tags by which an entry can be forgotten. */
+export function readTags(shard: Shard, entry: number): readonly string[] {
+  const length = shard.get(entry, AT.TAG_BYTES);
+  if (length === 0) return [];
+  const places = (shard.get(entry, AT.HEAD_BYTES) + 3) & ~3;
+  const behind = places + shard.get(entry, AT.HEAD_PLACES) * 4;
+  const at = shard.byteAt(shard.get(entry, AT.HEAD)) + behind;
+  return latin1(shard.bytes, at, at + length).split("\n");
+}
+
 /** Writes text in the place of a head; for specs. */
 export function writeText(shard: Shard, entry: number, text: string): boolean {
   const piece = text.length > MOST_HEAD ? 0 : shard.take(entry, text.length);

@@ -44,6 +44,7 @@ export class Passed {
       this.#invalidateAt(head.headers.get("location"));
       this.#invalidateAt(head.headers.get("content-location"));
     }
+    if (changed !== null) this.#cache.settle();
     dropOwnFields(head.headers);
     addCacheStatus(head.headers, this.#report);
   }
@@ -62,6 +63,6 @@ export class Passed {
 
   #invalidate(target: string): void {
     const { scheme, authority } = this.#changed!;
-    forgetUrl(this.#cache, urlOf(scheme, authority, target.replace(/#.*$/, ""), this.#query));
+    forgetUrl(this.#cache.store, urlOf(scheme, authority, target.replace(/#.*$/, ""), this.#query));
   }
 }

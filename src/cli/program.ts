@@ -3,8 +3,9 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { type SourceOptions, collect, collectHeader } from "./options.ts";
-import type { CertsOptions, RenewOptions } from "./certs.ts";
+import type { CertsOptions } from "./certs.ts";
 import type { Terminal } from "./terminal.ts";
+import type { PurgeOptions } from "./cache.ts";
 import type { TrustCommandOptions } from "./trust.ts";
 import { suggest } from "#core/suggest.ts";
 import { packageVersion } from "#process/package-version.ts";
@@ -104,7 +105,16 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
   ).action(async (_: SourceOptions, command: Command) =>
     ends(await (await import("./reload.ts")).reload(terminal, command.optsWithGlobals())),
   );
-  addCerts(program, terminal, ends);
+  addData(
+    addSource(
+      program
+        .command("certs")
+        .description("list the certificates of a configuration; exit code 1 if one needs attention")
+        .option("--json", "for scripts"),
+    ),
+  ).action(async (_: CertsOptions, command: Command) =>
+    ends(await (await import("./certs.ts")).certs(terminal, command.optsWithGlobals())),
+  );
   addData(program.command("trust"))
     .description("let this machine trust the local certificate authority; made if there is none")
     .option("--dry-run", "only say what would be done")
@@ -112,6 +122,7 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
     .action(async (_: TrustCommandOptions, command: Command) =>
       ends(await (await import("./trust.ts")).trust(terminal, command.optsWithGlobals())),
     );
+  addCache(program, terminal, ends);
   program
     .command("init")
     .description("write a configuration to begin with; never overwrites one")
@@ -129,40 +140,24 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
     .action(() => terminal.out(`${packageVersion()}\n`));
 }
 
-/** `certs`, and what stands behind it. */
-function addCerts(program: Command, terminal: Terminal, ends: (code: number) => void): void {
-  const certs = addData(
-    addSource(
-      program
-        .command("certs")
-        .description("list the certificates of a configuration; exit code 1 if one needs attention")
-        .option("--json", "for scripts"),
-    ),
-  ).action(async (_: CertsOptions, command: Command) =>
-    ends(await (await import("./certs.ts")).certs(terminal, command.optsWithGlobals())),
+function addCache(program: Command, terminal: Terminal, ends: (code: number) => void): void {
+  const cache = program.command("cache").description("the cache of the running instance");
+  addSource(
+    cache
+      .command("purge")
+      .description("forget stored answers: of a URL, or what an option says")
+      .argument("[url]", "as clients see it, such as https://example.com/path?query")
+      .option("--prefix <url>", "of all URLs that begin so")
+      .option("--tag <name>", "that came with this name in Surrogate-Key or Cache-Tag")
+      .option("--all", "everything"),
+  ).action(async (url: string | undefined, _: PurgeOptions, command: Command) =>
+    ends(await (await import("./cache.ts")).purge(terminal, url, command.optsWithGlobals())),
   );
-  addSource(certs.command("renew"))
-    .description("let the running instance obtain new certificates now")
-    .argument("[names...]", "hosts, such as example.com")
-    .option("--dry-run", "only say what would be asked of whom; without names for all")
-    .action(async (names: string[], _: RenewOptions, command: Command) =>
-      ends(await (await import("./certs.ts")).renew(terminal, names, command.optsWithGlobals())),
-    );
-  addSource(certs.command("revoke"))
-    .description("let the running instance take a certificate back, and obtain another one")
-    .argument("<name>", "the host")
-    .action(async (name: string, _: CertsOptions, command: Command) =>
-      ends(await (await import("./certs.ts")).revoke(terminal, name, command.optsWithGlobals())),
-    );
-  certs
-    .command("import")
-    .description("take over what certbot, Caddy or Traefik have obtained; theirs stays as it is")
-    .argument("<path>", "/etc/letsencrypt, the data folder of Caddy, or Traefik's acme.json")
-    .action(async (path: string, _: CertsOptions, command: Command) =>
-      ends(
-        await (await import("./certs.ts")).importStore(terminal, path, command.optsWithGlobals()),
-      ),
-    );
+  addSource(
+    cache.command("stats").description("say what is stored, and what the cache has done"),
+  ).action(async (_: SourceOptions, command: Command) =>
+    ends(await (await import("./cache.ts")).stats(terminal, command.optsWithGlobals())),
+  );
 }
 
 /** Ends the program if a word stands where a command belongs. */

@@ -14,9 +14,16 @@ export type ControlRequest =
   | { readonly command: "reload" }
   | { readonly command: "status" }
   | { readonly command: "certificates" }
-  /** A new certificate for a name; `revoke`: and the old one is taken back. */
-  | { readonly command: "renew" | "revoke"; readonly name: string }
-  | { readonly command: "stop" };
+  | { readonly command: "stop" }
+  | { readonly command: "cache" }
+  | { readonly command: "purge"; readonly what: PurgeWish };
+
+/** What is to be forgotten of the cache. */
+export type PurgeWish =
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "prefix"; readonly prefix: string }
+  | { readonly kind: "tag"; readonly tag: string }
+  | { readonly kind: "all" };
 
 /** What it answers. */
 export type ControlAnswer =
@@ -27,12 +34,14 @@ export type ControlAnswer =
 const MAX_REQUEST = 64 * 1024;
 const MAX_ANSWER = 64 * 1024 * 1024;
 
-const COMMANDS: ReadonlySet<string> = new Set<ControlRequest["command"]>([
+type PlainCommand = Exclude<ControlRequest["command"], "purge">;
+
+/** Those that are a word alone. */
+const COMMANDS: ReadonlySet<string> = new Set<PlainCommand>([
+  "cache",
   "reload",
   "status",
   "certificates",
-  "renew",
-  "revoke",
   "stop",
 ]);
 
@@ -177,17 +186,31 @@ function parse(line: string): ControlRequest | null {
     const message: unknown = JSON.parse(line);
     if (typeof message !== "object" || message === null || !("command" in message)) return null;
     const { command } = message;
-    if (!isCommand(command)) return null;
-    if (command !== "renew" && command !== "revoke") return { command };
-    const name = "name" in message ? message.name : undefined;
-    return typeof name === "string" ? { command, name } : null;
+    if (isCommand(command)) return { command };
+    const what = command === "purge" && "what" in message ? purgeWish(message.what) : null;
+    return what === null ? null : { command: "purge", what };
   } catch {
     return null;
   }
 }
 
-function isCommand(value: unknown): value is ControlRequest["command"] {
+function isCommand(value: unknown): value is PlainCommand {
   return typeof value === "string" && COMMANDS.has(value);
+}
+
+function purgeWish(what: unknown): PurgeWish | null {
+  if (typeof what !== "object" || what === null || !("kind" in what)) return null;
+  if (what.kind === "all") return { kind: "all" };
+  if (what.kind === "url" && "url" in what && typeof what.url === "string") {
+    return { kind: "url", url: what.url };
+  }
+  if (what.kind === "prefix" && "prefix" in what && typeof what.prefix === "string") {
+    return { kind: "prefix", prefix: what.prefix };
+  }
+  if (what.kind === "tag" && "tag" in what && typeof what.tag === "string") {
+    return { kind: "tag", tag: what.tag };
+  }
+  return null;
 }
 
 function isAnswer(value: unknown): value is ControlAnswer {

@@ -13,11 +13,12 @@ NOT_STORED[HEADER["proxy-status"]] = 1;
 /** Fields for the cache before the client, or for this one alone. */
 const OURS: ReadonlySet<string> = new Set(["surrogate-control", "surrogate-key", "cache-tag"]);
 
-/** What a 304 says about these is about no body, or about the one that is stored already. */
+/** These say what the stored bytes are: a 304, which has none, cannot change that (RFC 9111 §3.2). */
 const NOT_RENEWED: ReadonlySet<string> = new Set([
   "content-encoding",
-  "content-type",
+  "content-md5",
   "content-range",
+  "etag",
 ]);
 
 /** A 304 has none of the fields that describe a body (RFC 9110 §15.4.5). */

@@ -49,11 +49,17 @@ function normalised(name: string, value: string | undefined): string {
   // That a field is empty and that it is not there are two things (RFC 9110 §12.5.3 for one).
   if (value === undefined) return "-";
   const members = value.split(",").map((member) => member.trim());
+  if (name === "accept-language") return `=${members.map(compact).sort().join(",")}`;
   if (name !== "accept-encoding") return `=${members.join(",")}`;
   // A coding that is accepted is accepted, however much it is liked and wherever it stands.
   const accepted = members
-    .map((member) => member.toLowerCase().replaceAll(/[ \t]/g, ""))
+    .map(compact)
     .map((member) => (/;q=0(?:\.0*)?$/.test(member) ? member : member.replace(/;q=.*$/, "")))
     .filter((member) => member !== "");
   return `=${[...new Set(accepted)].sort().join(",")}`;
+}
+
+/** Neither case nor blanks mean anything in these. */
+function compact(member: string): string {
+  return member.toLowerCase().replaceAll(/[ \t]/g, "");
 }

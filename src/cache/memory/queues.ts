@@ -17,6 +17,8 @@ const MAIN = 2;
 const SMALL_SHARE = 0.1;
 /** Entries that are looked at before it is given up: all of them may be pinned. */
 const MOST_TRIES = 64;
+/** Entries that are given another round because they have been used. */
+const PATIENT_TRIES = 32;
 
 /** See the head of this file. */
 export class Queues {
@@ -66,7 +68,9 @@ export class Queues {
       const uses = this.#get(entry, AT.USES);
       // The index has one pin: with another, somebody fills or reads it.
       const isPinned = Atomics.load(words, this.#place(entry, AT.PINS)) > 1;
-      if (!isPinned && (fromSmall ? uses <= 1 : uses === 0)) {
+      // Where everything is in use, the oldest goes all the same.
+      const isWeary = tries >= PATIENT_TRIES;
+      if (!isPinned && (isWeary || (fromSmall ? uses <= 1 : uses === 0))) {
         if (fromSmall) this.#remember(this.#get(entry, AT.HASH));
         return entry;
       }

@@ -38,6 +38,11 @@ export type InstrumentName =
   | "handshakes"
   | "handshakesOpen"
   | "abuses"
+  | "cacheRequests"
+  | "cacheAnswers"
+  | "cacheForgotten"
+  | "cacheEntries"
+  | "cacheBytes"
   | "certificateExpiry"
   | "certificateAttempts"
   | "certificateFailures"
@@ -184,6 +189,23 @@ export const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
     "Bytes that clients have sent behind a request that is still being answered, held until their turn.",
   ),
 
+  cacheRequests: counter(
+    "sluice_cache_requests_total",
+    ["result"],
+    "Requests on routes with a cache: answered from it (hit, stale), sent on for all who want the same (miss), waiting for such a one (collapsed), or sent past it (bypass).",
+  ),
+  cacheAnswers: counter(
+    "sluice_cache_answers_total",
+    ["result"],
+    "Answers of backends to requests of the cache: stored, revalidated, unstorable or failed.",
+  ),
+  cacheForgotten: counter(
+    "sluice_cache_forgotten_total",
+    ["reason"],
+    "Entries that left the cache for want of memory (evicted), or because they were purged or had become invalid (purged).",
+  ),
+  cacheEntries: gauge("sluice_cache_entries", [], "Entries in the cache."),
+  cacheBytes: gauge("sluice_cache_bytes", [], "Bytes of the cache that are in use."),
   workers: gauge(
     "sluice_workers",
     ["state"],

@@ -67,6 +67,21 @@ function setUp(): Fixture {
       attempts: new Map([["letsencrypt", 3]]),
       failures: new Map([["letsencrypt", new Map([["dns", 2]])]]),
     }),
+    cache: () => ({
+      bytes: 1,
+      entries: 2,
+      evictions: 3,
+      hits: 4,
+      staleHits: 5,
+      misses: 6,
+      collapsed: 7,
+      bypassed: 8,
+      stored: 9,
+      revalidated: 10,
+      unstorable: 11,
+      failed: 12,
+      purged: 13,
+    }),
     certificates: () => [
       { names: ["a.test", "b.test"], source: "local", notAfter: 1_700_000_000_500 },
     ],
@@ -191,6 +206,12 @@ test("numbers of all workers come out under the names of the configuration", () 
   is(1, "sluice_connections");
   is(1, "sluice_connections_accepted_total");
   is(0, "sluice_tls_handshakes_total", { outcome: "failed" });
+  is(5, "sluice_cache_requests_total", { result: "stale" });
+  is(8, "sluice_cache_requests_total", { result: "bypass" });
+  is(10, "sluice_cache_answers_total", { result: "revalidated" });
+  is(3, "sluice_cache_forgotten_total", { reason: "evicted" });
+  is(2, "sluice_cache_entries");
+  is(1, "sluice_cache_bytes");
   is(1, "sluice_http2_abuse_total", { kind: "rapid_resets" });
   is(0, "sluice_http2_abuse_total", { kind: "window_stall" });
   is(1_700_000_000.5, "sluice_certificate_expiry_timestamp_seconds", {

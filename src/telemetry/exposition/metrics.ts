@@ -57,6 +57,25 @@ export interface MetricsOptions {
   readonly certificates: () => readonly CertificateFacts[];
   /** How often certificates were asked for. */
   readonly obtaining: () => ObtainingFacts;
+  /** What the cache holds and has done; null: there is none. */
+  readonly cache: () => CacheFacts | null;
+}
+
+/** What is told of the cache. */
+export interface CacheFacts {
+  readonly bytes: number;
+  readonly entries: number;
+  readonly evictions: number;
+  readonly hits: number;
+  readonly staleHits: number;
+  readonly misses: number;
+  readonly collapsed: number;
+  readonly bypassed: number;
+  readonly stored: number;
+  readonly revalidated: number;
+  readonly unstorable: number;
+  readonly failed: number;
+  readonly purged: number;
 }
 
 /** How often authorities were asked for certificates, and how often that came to nothing. */
@@ -146,6 +165,7 @@ export class Metrics {
     this.#exposeUpstreams(text);
     this.#exposeEndpoints(text);
     this.#exposeConnections(text);
+    this.#exposeCache(text);
     this.#exposeControl(text);
     this.#exposeProcess(text);
     return text.end();
@@ -260,6 +280,30 @@ export class Metrics {
     }
     text.family(INSTRUMENTS.tunnels).sample(totals.tunnels);
     text.family(INSTRUMENTS.buffers).sample(totals.buffered);
+  }
+
+  #exposeCache(text: ExpositionText): void {
+    const cache = this.#options.cache();
+    if (cache === null) return;
+    text
+      .family(INSTRUMENTS.cacheRequests)
+      .sample(cache.hits, "hit")
+      .sample(cache.staleHits, "stale")
+      .sample(cache.misses, "miss")
+      .sample(cache.collapsed, "collapsed")
+      .sample(cache.bypassed, "bypass");
+    text
+      .family(INSTRUMENTS.cacheAnswers)
+      .sample(cache.stored, "stored")
+      .sample(cache.revalidated, "revalidated")
+      .sample(cache.unstorable, "unstorable")
+      .sample(cache.failed, "failed");
+    text
+      .family(INSTRUMENTS.cacheForgotten)
+      .sample(cache.evictions, "evicted")
+      .sample(cache.purged, "purged");
+    text.family(INSTRUMENTS.cacheEntries).sample(cache.entries);
+    text.family(INSTRUMENTS.cacheBytes).sample(cache.bytes);
   }
 
   #exposeControl(text: ExpositionText): void {

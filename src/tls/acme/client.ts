@@ -179,8 +179,9 @@ export class AcmeClient {
       ({ status }) => status !== "pending",
     );
     if (decided.status === "valid") return;
-    const own = decided.challenges.find(({ url }) => url === challenge.url);
-    const error = own?.error ?? new AcmeError({ detail: `the authorization is ${decided.status}` });
+    const error =
+      decided.challenges.find(({ error }) => error !== null)?.error ??
+      new AcmeError({ detail: `the authorization is ${decided.status}` });
     error.challenge = challenge.type as AcmeChallengeType;
     throw error;
   }

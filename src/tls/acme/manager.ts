@@ -139,7 +139,8 @@ export class AcmeManager {
   renew(name: string): boolean {
     const entry = this.#entries.find((one) => one.name === name);
     if (entry === undefined) return false;
-    entry.force();
+    entry.forced = true;
+    entry.notBefore = -Infinity;
     this.#tick();
     return true;
   }
@@ -148,7 +149,7 @@ export class AcmeManager {
    * Takes the certificate of a name back, and gets a new one.
    * @throws AcmeError; Error with a sentence if there is none, or none of these issuers has made it
    */
-  async revoke(name: string): Promise<void> {
+  async revoke(name: string, reason: number): Promise<void> {
     const entry = this.#entries.find((one) => one.name === name);
     const certificate = entry?.certificate ?? null;
     if (entry === undefined || certificate === null)
@@ -160,8 +161,7 @@ export class AcmeManager {
       );
     }
     const { raw } = new X509Certificate(certificate.chain);
-    // The key stays on this machine and is replaced with its certificate: no reason is given (RFC 5280 §5.3.1).
-    await issuer.client.revoke(await issuer.account(), raw, 0);
+    await issuer.client.revoke(await issuer.account(), raw, reason);
     this.#options.log("info", "certificate_revoked", `${name}: the certificate was revoked`, {
       name,
       fingerprint: certificate.fingerprint,

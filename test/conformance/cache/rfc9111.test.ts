@@ -166,6 +166,15 @@ rule("4.1: of Accept-Encoding it counts what is accepted", [
   { fields: ["Accept-Encoding: gzip"], asked: true },
   { fields: ["Accept-Encoding: gzip, br;q=0"], asked: true },
 ]);
+rule("4.1: of Accept-Language neither order nor case counts, but how much each is wanted", [
+  {
+    fields: ["Accept-Language: de, en;q=0.5"],
+    origin: saying("Cache-Control: max-age=60", "Vary: Accept-Language"),
+    asked: true,
+  },
+  { fields: ["Accept-Language: EN; q=0.5, DE"], asked: false },
+  { fields: ["Accept-Language: de;q=0.5, en"], asked: true },
+]);
 rule("4.1: when answers vary by other fields than before, the newest rule counts", [
   { fields: ["X-Lang: de"], origin: varying, asked: true },
   {
@@ -310,19 +319,19 @@ rule("4.3: what is stale is asked about, and goes on when it is still good", [
 ]);
 rule("3.2: a 304 does not change what describes the stored body", [
   {
-    origin: saying("Cache-Control: max-age=1", 'ETag: "a"', "Content-Type: text/plain"),
+    origin: saying("Cache-Control: max-age=1", 'ETag: "a"', "Content-Encoding: x"),
     asked: true,
   },
   {
     at: 2,
     origin: {
       status: "304 Not Modified",
-      fields: ["Content-Type: text/html", "Content-Length: 1", "Cache-Control: max-age=9"],
+      fields: ['ETag: "b"', "Content-Encoding: y", "Content-Length: 1", "Cache-Control: max-age=9"],
     },
     asked: true,
-    answer: { "content-type": "text/plain", "content-length": "8" },
+    answer: { etag: '"a"', "content-encoding": "x", "content-length": "8" },
   },
-  { at: 3, asked: false, answer: { "content-type": "text/plain", "content-length": "8" } },
+  { at: 3, asked: false, answer: { "content-encoding": "x", "content-length": "8" } },
 ]);
 rule("4.3: a new answer takes the place of the old one", [
   { origin: saying("Cache-Control: max-age=60", 'ETag: "a"'), asked: true },
