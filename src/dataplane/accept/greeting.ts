@@ -40,23 +40,26 @@ export interface GreetingUser {
   onGreetingClosed(greeting: Greeting, end: GreetingEnd, detail: string): void;
 }
 
-/** Why a connection was not opened: stable words, for logs and metrics. */
-export type GreetingEnd =
+/** Why a connection was not opened, beside what is wrong with its hello: stable words, for logs and metrics. */
+export const GREETING_ENDS = [
   /** The client left before it had said anything that counts. */
-  | "closed"
-  | "timeout"
+  "closed",
+  "timeout",
   /** No certificate is made out to the name. */
-  | "unknown_name"
+  "unknown_name",
   /** There is a certificate, and it cannot be used. */
-  | "no_context"
-  | "handshake_failed"
+  "no_context",
+  "handshake_failed",
   /** The first certificate for the name was waited for, and did not come. */
-  | "no_certificate_yet"
+  "no_certificate_yet",
   /** A certificate authority has seen what it wanted to see. */
-  | "challenge"
+  "challenge",
   /** The client said one name first and another one later. */
-  | "name_changed"
-  | HelloFaultKind;
+  "name_changed",
+] as const;
+
+/** One of {@link GREETING_ENDS}, or what is wrong with the hello. */
+export type GreetingEnd = (typeof GREETING_ENDS)[number] | HelloFaultKind;
 
 /** What is known of a connection that is opened. */
 type Opening = Extract<TlsChoice, { kind: "open" | "challenge" }>;
