@@ -45,7 +45,7 @@ import { Fleet, workersFor } from "./fleet.ts";
 import { Observer } from "./observing.ts";
 import { originOf, readerFor } from "./reading.ts";
 
-export { listCertificates, trustLocal } from "./commands.ts";
+export * from "./commands.ts";
 export { checkConfig, explainRequest } from "./reading.ts";
 
 /** How an app runs, with every default filled in. */
@@ -104,7 +104,8 @@ export class App extends EventEmitter<ProxyEvents> {
     this.#observer = new Observer({
       ...options,
       level: read.config.log.level,
-      utcOffset: utcOffset(),
+      // Of local time, minutes east of UTC.
+      utcOffset: -new Date().getTimezoneOffset(),
       wall: Date.now,
       onEntry: (entry) => void this.emit("log", entry),
       reasons: () => this.#reasons(),
@@ -141,6 +142,11 @@ export class App extends EventEmitter<ProxyEvents> {
   /** The certificates in use, and what is wrong with them. */
   get certificates(): readonly CertificateStatus[] {
     return this.#running?.certificates.status() ?? [];
+  }
+
+  /** Certificates that are obtained, to be renewed or revoked by hand; null while nothing listens. */
+  get obtaining(): Pick<Certificates, "renew" | "revoke"> | null {
+    return this.#running?.certificates ?? null;
   }
 
   /** How it is doing now. */
@@ -422,7 +428,8 @@ export class App extends EventEmitter<ProxyEvents> {
       listeners,
       random,
       color,
-      utcOffset: utcOffset(),
+      // Of local time, minutes east of UTC.
+      utcOffset: -new Date().getTimezoneOffset(),
       environment,
       heapMb: workerHeapMb,
       supervision,
@@ -470,9 +477,4 @@ export async function createApp(options: AppOptions): Promise<App> {
 
 function* endpointsOf(snapshot: SnapshotData | null): Generator<EndpointData> {
   for (const upstream of snapshot?.upstreams ?? []) yield* upstream.endpoints;
-}
-
-/** Of local time now, in minutes east of UTC. */
-function utcOffset(): number {
-  return -new Date().getTimezoneOffset();
 }

@@ -86,9 +86,9 @@ export class Certificates {
   }
 
   /** Takes the certificate of a name back, and gets a new one. @throws Error with a sentence */
-  async revoke(name: string, reason: number): Promise<void> {
+  async revoke(name: string): Promise<void> {
     if (this.#manager === undefined) throw new Error(`no certificate is obtained for ${name}`);
-    await this.#manager.revoke(name, reason);
+    await this.#manager.revoke(name);
   }
 
   /** A worker answers certificate authorities by this update. */

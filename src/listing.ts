@@ -41,18 +41,26 @@ export async function list(request: ListingRequest): Promise<Listing> {
   const { wall, data, environment, directory } = request;
   const home = environment["HOME"] ?? homedir();
   const uid = process.getuid?.() ?? -1;
+  const folder = dataFolder({ data, environment, directory, home, uid });
   const store = new CertificateStore({
     scheduler: systemScheduler,
     wall,
     watch: () => ({ watch: () => Promise.resolve(), close: () => Promise.resolve() }),
-    dataFolder: dataFolder({ data, environment, directory, home, uid }),
+    dataFolder: folder,
     machine: thisMachine,
     makesRoot: false,
     random: new Xorshift(0),
     onChange: () => undefined,
     log: () => undefined,
   });
-  const written = await listCertificates(store, read.snapshot.certificates, wall());
+  const { certificates, acme } = read.snapshot;
+  const written = await listCertificates(store, certificates, wall());
+  if (acme !== null) {
+    const { listAcme } = await import("#tls/acme/list.ts");
+    written.push(
+      ...(await listAcme(acme, { dataFolder: folder, scheduler: systemScheduler, wall })),
+    );
+  }
   const rows = running === null ? written : merge(running, written);
   return { ok: true, text: textOf(rows), rows };
 }
@@ -62,7 +70,7 @@ function merge(
   running: readonly CertificateStatus[],
   written: readonly CertificateStatus[],
 ): CertificateStatus[] {
-  const key = ({ kind, file }: CertificateStatus): string => `${kind} ${file ?? ""}`;
+  const key = ({ kind, file, name }: CertificateStatus): string => `${kind} ${name ?? file ?? ""}`;
   const serving = new Map(running.map((row) => [key(row), row]));
   return written.map((row) => {
     const served = serving.get(key(row));

@@ -3,7 +3,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { type SourceOptions, collect, collectHeader } from "./options.ts";
-import type { CertsOptions } from "./certs.ts";
+import type { CertsOptions, RenewOptions } from "./certs.ts";
 import type { Terminal } from "./terminal.ts";
 import type { PurgeOptions } from "./cache.ts";
 import type { TrustCommandOptions } from "./trust.ts";
@@ -105,16 +105,7 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
   ).action(async (_: SourceOptions, command: Command) =>
     ends(await (await import("./reload.ts")).reload(terminal, command.optsWithGlobals())),
   );
-  addData(
-    addSource(
-      program
-        .command("certs")
-        .description("list the certificates of a configuration; exit code 1 if one needs attention")
-        .option("--json", "for scripts"),
-    ),
-  ).action(async (_: CertsOptions, command: Command) =>
-    ends(await (await import("./certs.ts")).certs(terminal, command.optsWithGlobals())),
-  );
+  addCerts(program, terminal, ends);
   addData(program.command("trust"))
     .description("let this machine trust the local certificate authority; made if there is none")
     .option("--dry-run", "only say what would be done")
@@ -140,6 +131,43 @@ function addCommands(program: Command, terminal: Terminal, ends: (code: number) 
     .action(() => terminal.out(`${packageVersion()}\n`));
 }
 
+/** `certs`, and what stands behind it. */
+function addCerts(program: Command, terminal: Terminal, ends: (code: number) => void): void {
+  const certs = addData(
+    addSource(
+      program
+        .command("certs")
+        .description("list the certificates of a configuration; exit code 1 if one needs attention")
+        .option("--json", "for scripts"),
+    ),
+  ).action(async (_: CertsOptions, command: Command) =>
+    ends(await (await import("./certs.ts")).certs(terminal, command.optsWithGlobals())),
+  );
+  addSource(certs.command("renew"))
+    .description("let the running instance obtain new certificates now")
+    .argument("[names...]", "hosts, such as example.com")
+    .option("--dry-run", "only say what would be asked of whom; without names for all")
+    .action(async (names: string[], _: RenewOptions, command: Command) =>
+      ends(await (await import("./certs.ts")).renew(terminal, names, command.optsWithGlobals())),
+    );
+  addSource(certs.command("revoke"))
+    .description("let the running instance take a certificate back, and obtain another one")
+    .argument("<name>", "the host")
+    .action(async (name: string, _: CertsOptions, command: Command) =>
+      ends(await (await import("./certs.ts")).revoke(terminal, name, command.optsWithGlobals())),
+    );
+  certs
+    .command("import")
+    .description("take over what certbot, Caddy or Traefik have obtained; theirs stays as it is")
+    .argument("<path>", "/etc/letsencrypt, the data folder of Caddy, or Traefik's acme.json")
+    .action(async (path: string, _: CertsOptions, command: Command) =>
+      ends(
+        await (await import("./certs.ts")).importStore(terminal, path, command.optsWithGlobals()),
+      ),
+    );
+}
+
+/** `cache`, and what stands behind it. */
 function addCache(program: Command, terminal: Terminal, ends: (code: number) => void): void {
   const cache = program.command("cache").description("the cache of the running instance");
   addSource(

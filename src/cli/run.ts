@@ -115,6 +115,9 @@ async function openControl(
       }
       case "certificates":
         return { ok: true, message: "", details: proxy.certificates };
+      case "renew":
+      case "revoke":
+        return changeCertificate(proxy, request.command, request.name);
       case "cache": {
         const figures = proxy.cache?.figures ?? null;
         if (figures === null) return { ok: false, message: "no route has a cache" };
@@ -133,6 +136,22 @@ async function openControl(
     const reason = error instanceof Error ? error.message : String(error);
     proxy.say("warn", "control_socket", `\`sluice reload\` will not find this instance: ${reason}`);
     return null;
+  }
+}
+
+async function changeCertificate(
+  proxy: Proxy,
+  command: "renew" | "revoke",
+  name: string,
+): Promise<ControlAnswer> {
+  try {
+    if (command === "revoke") await proxy.obtaining?.revoke(name);
+    else if (proxy.obtaining?.renew(name) !== true) {
+      return { ok: false, message: `no certificate is obtained for ${name}` };
+    }
+    return { ok: true, message: command === "revoke" ? `${name}: revoked` : "" };
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -148,7 +148,11 @@ export class Lifecycle
       return this.fail(exchange, failure("misdirected", plan.hostname));
     }
     const matched = plan.route!;
-    if (request.upgrade !== "" && !matched.upgrades.has(request.upgrade)) request.upgrade = "";
+    if (request.upgrade !== "" && !matched.upgrades.has(request.upgrade)) {
+      // Without its upgrade, a CONNECT is nothing that could go on.
+      if (request.connects) return this.fail(exchange, failure("method_not_allowed", "CONNECT"));
+      request.upgrade = "";
+    }
     if (!isValidUpgrade(request)) return this.fail(exchange, failure("upgrade_invalid"));
 
     // :: 4 filter, the request
@@ -284,6 +288,9 @@ export class Lifecycle
   onResponseHead(exchange: Exchange, head: ResponseHead): void {
     const attempt = exchange.attempt!;
     const { retries } = exchange.plan.route!.upstream!;
+    if (exchange.request.connects && head.status < 300) {
+      return this.fail(exchange, failure("upgrade_refused", `status ${head.status}`));
+    }
     const wait = retryAfterAnswer(exchange, head, retries);
     if (wait >= 0 && takeRetry(exchange, retries)) {
       attempt.abort();
@@ -452,7 +459,8 @@ export class Lifecycle
   }
 
   onTunnelEnded(exchange: Exchange, end: FailureCode | null): void {
-    this.#context.worker.releaseConnection();
+    // A stream's connection is counted where it is.
+    if (!exchange.request.connects) this.#context.worker.releaseConnection();
     if (end !== null) exchange.note(failure(end));
     this.finish(exchange);
     this.onLess();

@@ -14,6 +14,8 @@ export type ControlRequest =
   | { readonly command: "reload" }
   | { readonly command: "status" }
   | { readonly command: "certificates" }
+  /** A new certificate for a name; `revoke`: and the old one is taken back. */
+  | { readonly command: "renew" | "revoke"; readonly name: string }
   | { readonly command: "stop" }
   | { readonly command: "cache" }
   | { readonly command: "purge"; readonly what: PurgeWish };
@@ -42,6 +44,8 @@ const COMMANDS: ReadonlySet<string> = new Set<PlainCommand>([
   "reload",
   "status",
   "certificates",
+  "renew",
+  "revoke",
   "stop",
 ]);
 
@@ -186,9 +190,14 @@ function parse(line: string): ControlRequest | null {
     const message: unknown = JSON.parse(line);
     if (typeof message !== "object" || message === null || !("command" in message)) return null;
     const { command } = message;
-    if (isCommand(command)) return { command };
-    const what = command === "purge" && "what" in message ? purgeWish(message.what) : null;
-    return what === null ? null : { command: "purge", what };
+    if (command === "purge") {
+      const what = "what" in message ? purgeWish(message.what) : null;
+      return what === null ? null : { command, what };
+    }
+    if (!isCommand(command)) return null;
+    if (command !== "renew" && command !== "revoke") return { command };
+    const name = "name" in message ? message.name : undefined;
+    return typeof name === "string" ? { command, name } : null;
   } catch {
     return null;
   }

@@ -36,5 +36,7 @@ export { HeaderList, isHeaderName, isHeaderValue } from "#core/http/header-list.
  * before; neither decodes anything.
  */
 export { joinPrefix, stripPrefix } from "#core/http/path.ts";
+/** What answers say of their site's own places, led there again. */
+export { mendResponse, type MendPath } from "./mend.ts";
 /** Text with placeholders, in the form that `sdk/config.ts` reads it from options. */
 export { linkTemplate, staticText, type Render, type Template } from "./template.ts";

@@ -29,7 +29,14 @@ test("every example has a configuration, a README that names it, and a test", ()
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
     .toSorted();
-  assert.deepEqual(names, ["demo", "https", "one-app", "two-apps-by-path", "websocket"]);
+  assert.deepEqual(names, [
+    "demo",
+    "https",
+    "one-app",
+    "protected",
+    "two-apps-by-path",
+    "websocket",
+  ]);
   for (const name of names) {
     const files = ["sluice.yaml", "sluice.config.ts"];
     const file = files.find((each) => existsSync(join(folder, name, each)));
@@ -158,5 +165,41 @@ test("websocket: a socket on its route, none on the others", async (t) => {
   const [error] = (await once(refused, "error")) as [Error];
   assert.match(error.message, /Unexpected server response: 200/);
   assert.equal(((await (await fetch(`${sluice.url}/other`)).json()) as Told).name, "chat");
+  await sluice.stop();
+});
+
+test("protected: the administration asks for a password, and a flood is stopped", async (t) => {
+  const app = await startBackend(t, telling("app"));
+  const config = example("protected/sluice.yaml", {
+    ...LISTEN,
+    "http://localhost:3000": app.url,
+    "rate: 100/s": "rate: 1/h",
+  });
+  const files = { "sluice.yaml": config, "office.txt": example("protected/office.txt", {}) };
+  const sluice = await startSluice(t, { files });
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${sluice.url}${path}`, { headers });
+
+  const asked = await get("/admin/", { "X-User": "root" });
+  assert.equal(asked.status, 401);
+  assert.equal(
+    asked.headers.get("www-authenticate"),
+    'Basic realm="administration", charset="UTF-8"',
+  );
+  const credentials = Buffer.from("anna:example").toString("base64");
+  const admitted = await get("/admin/", {
+    "X-User": "root",
+    Authorization: `Basic ${credentials}`,
+  });
+  assert.equal(admitted.status, 200);
+  const told = (await admitted.json()) as Told;
+  assert.equal(told.headers["x-user"], "anna");
+  assert.equal(told.headers["authorization"], undefined);
+
+  const all = await Promise.all(Array.from({ length: 30 }, () => get("/")));
+  assert.equal(all.filter(({ status }) => status === 200).length, 20);
+  const refused = all.find(({ status }) => status === 429);
+  assert.match(refused?.headers.get("retry-after") ?? "", /^\d+$/);
+  assert.equal(refused?.headers.get("x-frame-options"), "DENY");
   await sluice.stop();
 });

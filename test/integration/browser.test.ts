@@ -99,6 +99,8 @@ for (const scheme of ["http", "https"] as const) {
         redirect: "/landed",
         cookie: "a=1; b=2",
       });
+      const protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
+      assert.equal(await page.evaluate(protocol), scheme === "https" ? "h2" : "http/1.1");
     },
   );
 }

@@ -94,6 +94,20 @@ scene("the prefix of an absolute-form target is taken off as well", strip, async
 });
 
 scene(
+  "redirects and cookies of a backend behind a prefix lead to where the client sees it",
+  strip,
+  async (stage) => {
+    const { client, backend } = await stage.exchange(get("/api/users"));
+    await backend.readRequest();
+    const own = ["Location: http://app.test/login", "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2"];
+    backend.send(response("302 Found", "", ...own));
+    const answer = await client.readResponse();
+    assert.deepEqual(fields(answer, "location"), ["http://app.test/api/login"]);
+    assert.deepEqual(fields(answer, "set-cookie"), ["a=1; Path=/api", "b=2"]);
+  },
+);
+
+scene(
   "a redirect answers without a backend, and leads to the host of an absolute-form target",
   using([{ redirect: { to: "https://{host}{path}", status: 308 } }], { upstream: null }),
   async (stage) => {

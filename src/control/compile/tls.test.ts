@@ -86,3 +86,25 @@ test("an upstream has TLS if an endpoint speaks it, and other TLS is another poo
     certificate: null,
   });
 });
+
+test("certificates are obtained for exact hosts, and for wildcards that can be had, which cover what is below them", async () => {
+  const routes = `routes:
+  - match: [a.test, "*.b.test", x.b.test, y.x.b.test, localhost, 10.0.0.1, passed.test, /any]
+    to: app
+`;
+  const listen = `listen:
+  - { address: ":443", tls: { certificates: auto, passThrough: { passed.test: app } } }
+`;
+  const { acme, certificates, listeners } = await snapshotOf(`${listen}${UPSTREAM}${routes}`);
+  assert.deepEqual(acme?.names, ["*.b.test", "a.test", "x.b.test", "y.x.b.test"]);
+  assert.deepEqual(
+    certificates.map((source) => source.kind === "local" && source.names),
+    [["10.0.0.1", "localhost"]],
+  );
+  assert.deepEqual(listeners[0]?.tls?.sources, ["acme", certificates[0]?.id]);
+  const wild = await snapshotOf(`${listen}${UPSTREAM}${routes}acme: { dns: { exec: ./hook } }\n`);
+  assert.deepEqual(wild.acme?.names, ["*.b.test", "a.test", "y.x.b.test"]);
+  assert.deepEqual(wild.acme?.challenges, ["dns-01"]);
+  const none = await snapshotOf(`listen: { address: ":1", tls: local }\n${UPSTREAM}${routes}`);
+  assert.equal(none.acme, null);
+});

@@ -79,7 +79,10 @@ export function compileAcme(config: Config, texts: ReadonlyMap<string, string>):
     challenges.includes("dns-01") ? wanted.filter((one) => one.startsWith("*.")) : [],
   );
   return {
-    names: wanted.filter((name) => !passed.has(name) && !wild.has(name.replace(/^[^.*]+/, "*"))),
+    names: wanted.filter(
+      (name) =>
+        !passed.has(name) && (name.startsWith("*.") || !wild.has(name.replace(/^[^.]+/, "*"))),
+    ),
     place: `listen[${index}].tls`,
     email,
     issuers: issuers.map((issuer) => ({

@@ -40,6 +40,8 @@ export class RequestHead {
   expectContinue = false;
   /** The one token of `Upgrade` (lower case) if `Connection` names it and the version allows it, else "". */
   upgrade = "";
+  /** HTTP/2: an extended CONNECT (RFC 8441), told as the GET with `upgrade` that it stands for. An answer 2xx would mean a switch. */
+  connects = false;
   readonly headers: HeaderList = new HeaderList();
 
   /** Ready for the next message. */
@@ -54,6 +56,7 @@ export class RequestHead {
     this.keepAlive = true;
     this.expectContinue = false;
     this.upgrade = "";
+    this.connects = false;
     this.headers.reset();
   }
 }

@@ -9,7 +9,7 @@
 import type { Slice } from "#core/bytes/slice.ts";
 import type { FailureCode } from "#core/errors.ts";
 import { HeaderList } from "#core/http/header-list.ts";
-import type { ResponseHead } from "#core/http/message.ts";
+import type { RequestHead, ResponseHead } from "#core/http/message.ts";
 import { Timer, type TimerOwner } from "#core/time/timers.ts";
 import type { Abuse } from "#core/http/abuse.ts";
 import { ERROR, MAX_FRAME } from "#protocol/http2/codes.ts";
@@ -30,6 +30,8 @@ import { BodyClock } from "./body-clock.ts";
 import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
 import { Http2Output, type Http2OutputUser } from "./http2-output.ts";
 import { Http2Stream, type StreamCarrier } from "./http2-stream.ts";
+import { Http2Tunnel, type TunnelCarrier, websocketKey } from "./http2-tunnel.ts";
+import { Http2Turns } from "./http2-turns.ts";
 
 /** How long the answer to the first step of a goodbye is waited for, milliseconds. */
 const GOODBYE_WAIT = 1000;
@@ -47,6 +49,7 @@ export class Http2Connection
     StreamCarrier,
     Http2OutputUser,
     TimerOwner,
+    TunnelCarrier,
     WriteWatchUser
 {
   readonly scheme: "http" | "https";
@@ -65,12 +68,9 @@ export class Http2Connection
   readonly #writes: WriteWatch;
   /** Of an unused connection; while it says goodbye, of that; else of streams that wait for a window. */
   readonly #timer: Timer = new Timer(this, 0);
-  /** Streams with bytes that wait, in turn. */
-  readonly #waiting: Set<Http2Stream> = new Set();
+  readonly #turns: Http2Turns = new Http2Turns();
   /** Streams whose backends wait until the client takes more. */
   readonly #held: Set<Http2Stream> = new Set();
-  /** When data last went out. */
-  #movedAt = 0;
   /** What is being fed. */
   #slice: Slice | null = null;
   #paused = false;
@@ -151,7 +151,7 @@ export class Http2Connection
       stream.closed = true;
       this.#lose(stream, code, detail);
     }
-    this.#waiting.clear();
+    this.#turns.clear();
     this.#held.clear();
   }
 
@@ -160,6 +160,7 @@ export class Http2Connection
     this.#forget(stream);
     const { exchange } = stream;
     stream.exchange = null;
+    stream.tunnel?.gone({ code: "reset", detail });
     if (exchange !== null) this.#user.onClientGone(exchange, code, detail);
     stream.giveBack(exchange);
   }
@@ -168,7 +169,7 @@ export class Http2Connection
   #forget(stream: Http2Stream): void {
     stream.clock?.stop();
     stream.dropQueue();
-    this.#waiting.delete(stream);
+    this.#turns.delete(stream);
     this.#held.delete(stream);
   }
 
@@ -222,14 +223,23 @@ export class Http2Connection
 
   onRequest(stream: Http2Stream): void {
     this.#used();
-    if (!stream.remoteClosed) {
+    const { request } = stream;
+    stream.connects = request.connects;
+    if (request.connects) this.#addKey(request);
+    else if (!stream.remoteClosed) {
       stream.clock = new BodyClock(this.#context.transport.timers, stream);
       stream.clock.start(this.#context.snapshot.data.timeouts);
     }
     const exchange = this.#user.onRequest(stream);
-    exchange.requestComplete = stream.remoteClosed;
+    exchange.requestComplete = stream.remoteClosed || request.connects;
     stream.exchange = exchange;
     this.#user.onRequestStart(exchange);
+  }
+
+  /** HTTP/2 has no use for the key of the handshake, the backend has (RFC 8441 §5.1). */
+  #addKey({ headers }: RequestHead): void {
+    headers.delete("sec-websocket-key");
+    headers.appendUnchecked("Sec-WebSocket-Key", websocketKey(this.#context.random));
   }
 
   onRefused(stream: Http2Stream, code: FailureCode, detail: string): void {
@@ -245,9 +255,25 @@ export class Http2Connection
   }
 
   onStreamData(stream: Http2Stream, start: number, end: number): void {
+    if (stream.connects) return this.#onTunnelData(stream, start, end);
     const { exchange } = stream;
     stream.clock?.arrived(end - start);
     if (exchange !== null) this.#user.onRequestData(exchange, this.#slice!, start, end);
+    if (stream.bodyPaused) stream.withheld += end - start;
+    else this.#session.credit(stream, end - start);
+  }
+
+  #onTunnelData(stream: Http2Stream, start: number, end: number): void {
+    const { tunnel } = stream;
+    const part = this.#slice!.part(start - this.#slice!.offset, end - start);
+    if (tunnel === null) {
+      // Too early, but it may be let pass: one window of it at the most.
+      stream.early = [...stream.early, part];
+      stream.bodyPaused = true;
+    } else {
+      tunnel.onBytes(part);
+      part.release();
+    }
     if (stream.bodyPaused) stream.withheld += end - start;
     else this.#session.credit(stream, end - start);
   }
@@ -259,6 +285,11 @@ export class Http2Connection
   }
 
   onStreamEnd(stream: Http2Stream, trailers: HeaderList | null): void {
+    if (stream.connects) {
+      stream.tunnel?.onPeerEnd();
+      if (stream.ended) this.#finish(stream);
+      return;
+    }
     stream.clock?.stop();
     const { exchange } = stream;
     if (exchange !== null) this.#user.onRequestEnd(exchange, trailers ?? NO_TRAILERS);
@@ -279,6 +310,10 @@ export class Http2Connection
 
   sendHead(stream: Http2Stream, head: ResponseHead, length: number, ends: boolean): void {
     if (stream.closed) return;
+    // To the client it would be a switch.
+    if (stream.connects && head.status >= 200 && head.status < 300) {
+      return this.resetTunnel(stream);
+    }
     this.#sendHeaders(stream, this.#responses.head(head, length), ends);
   }
 
@@ -296,7 +331,7 @@ export class Http2Connection
       stream.queuedAt = stream.movedAt = this.#context.transport.timers.now;
     } else stream.queue.push(slice);
     stream.queued += slice.length;
-    this.#waiting.add(stream);
+    this.#turns.add(stream);
     this.#pump();
     if (stream.queued === 0 && this.#output.hasRoom) return true;
     this.#held.add(stream);
@@ -326,7 +361,14 @@ export class Http2Connection
 
   /** END_STREAM has been written. */
   #finish(stream: Http2Stream): void {
+    const { tunnel } = stream;
+    if (tunnel !== null && !stream.remoteClosed && !tunnel.closing) {
+      // The other half of a tunnel goes on.
+      stream.ended = true;
+      return;
+    }
     this.#forget(stream);
+    tunnel?.gone(null);
     this.#session.ended(stream);
     this.#unused();
   }
@@ -343,23 +385,12 @@ export class Http2Connection
   /** Sends what waits, one frame of each stream in turn, the most urgent first, as far as windows and connection let. */
   #pump(): void {
     const session = this.#session;
-    while (this.#waiting.size > 0 && session.sendWindow > 0 && this.#output.hasRoom) {
-      const stream = this.#nextStream();
+    while (this.#turns.size > 0 && session.sendWindow > 0 && this.#output.hasRoom) {
+      const stream = this.#turns.next();
       if (stream === null) return;
-      this.#waiting.delete(stream);
       this.#sendFrame(stream);
-      if (stream.queued > 0) this.#waiting.add(stream);
+      if (stream.queued > 0) this.#turns.add(stream);
     }
-  }
-
-  #nextStream(): Http2Stream | null {
-    let next: Http2Stream | null = null;
-    for (const stream of this.#waiting) {
-      if (stream.sendWindow <= 0 || (next !== null && stream.urgency >= next.urgency)) continue;
-      next = stream;
-      if (this.#waiting.size === 1) break;
-    }
-    return next;
   }
 
   #sendFrame(stream: Http2Stream): void {
@@ -377,7 +408,7 @@ export class Http2Connection
     stream.queued -= length;
     stream.sendWindow -= length;
     session.sendWindow -= length;
-    stream.movedAt = this.#movedAt = this.#context.transport.timers.now;
+    stream.movedAt = this.#turns.movedAt = this.#context.transport.timers.now;
     session.abuse.excuse("control_flood", 4);
     session.abuse.excuse("ping_flood", 1);
     const ends = stream.ending && stream.queued === 0 && stream.trailers === null;
@@ -405,6 +436,7 @@ export class Http2Connection
   }
 
   onFlushed(): void {
+    if (this.#connection.closed) return;
     this.#writes.watch(this.#context.snapshot.data.timeouts.write);
     if (this.#output.clogged || this.#over) return;
     this.#pump();
@@ -419,7 +451,37 @@ export class Http2Connection
       this.#held.delete(stream);
       const { exchange } = stream;
       if (exchange !== null) this.#user.onClientWritable(exchange);
+      stream.tunnel?.onRoom();
     }
+  }
+
+  // ── extended CONNECT ────────────────────────────────────────────────────────────────────────────────
+
+  openTunnel(stream: Http2Stream, head: ResponseHead): { connection: Connection; early: Slice[] } {
+    head.status = 200;
+    head.headers.delete("sec-websocket-accept");
+    this.#sendHeaders(stream, this.#responses.head(head, -1), false);
+    const tunnel = new Http2Tunnel(stream, this.#connection, this);
+    const { early } = stream;
+    stream.exchange = null;
+    stream.tunnel = tunnel;
+    stream.early = [];
+    // When the tunnel has set its handler.
+    this.#context.transport.defer(() => {
+      stream.resumeBody();
+      if (stream.remoteClosed) tunnel.onPeerEnd();
+    });
+    return { connection: tunnel, early };
+  }
+
+  resetTunnel(stream: Http2Stream): void {
+    this.#forget(stream);
+    this.#session.reset(stream, ERROR.cancel);
+    this.#unused();
+  }
+
+  defer(task: () => void): void {
+    this.#context.transport.defer(task);
   }
 
   // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
@@ -438,7 +500,7 @@ export class Http2Connection
 
   /** Streams wait: for the client's windows not for ever. */
   #watchWindows(): void {
-    if (this.#timer.armed || this.#waiting.size === 0) return;
+    if (this.#timer.armed || this.#turns.size === 0) return;
     this.#schedule(this.#context.snapshot.data.timeouts.write);
   }
 
@@ -454,25 +516,14 @@ export class Http2Connection
   #endStalled(): void {
     const { now } = this.#context.transport.timers;
     const limit = this.#context.snapshot.data.timeouts.write;
-    let wait = limit;
-    for (const stream of this.#waiting) {
-      const since = this.#stalledSince(stream);
-      const left = since < 0 ? limit : limit - (now - since);
-      if (left > 0) wait = Math.min(wait, left);
-      else {
-        this.#owner.onAbuse("window_stall", this.peerAddress);
-        this.#session.reset(stream, ERROR.enhanceYourCalm);
-        this.#lose(stream, "client_stalled", "no window");
-      }
-    }
-    if (this.#waiting.size > 0) this.#schedule(wait);
+    const isShut = this.#session.sendWindow <= 0;
+    const wait = this.#turns.eachStalled(now, limit, isShut, (stream) => {
+      this.#owner.onAbuse("window_stall", this.peerAddress);
+      this.#session.reset(stream, ERROR.enhanceYourCalm);
+      this.#lose(stream, "client_stalled", "no window");
+    });
+    if (wait > 0) this.#schedule(wait);
     this.#unused();
-  }
-
-  /** Since when a stream waits for the client to open a window; -1: it does not, others had their turn. */
-  #stalledSince(stream: Http2Stream): number {
-    if (stream.sendWindow <= 0) return stream.movedAt;
-    return this.#session.sendWindow <= 0 ? Math.max(stream.queuedAt, this.#movedAt) : -1;
   }
 
   #schedule(delay: number): void {

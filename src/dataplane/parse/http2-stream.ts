@@ -7,7 +7,7 @@ import type { Slice } from "#core/bytes/slice.ts";
 import type { HeaderList } from "#core/http/header-list.ts";
 import { type BodyFraming, RequestHead, type ResponseHead } from "#core/http/message.ts";
 import { StreamState } from "#protocol/http2/stream-state.ts";
-import type { Connection } from "#transport/contract.ts";
+import type { Connection, TransportFailure } from "#transport/contract.ts";
 import type { ClientStream, ClientTls } from "../client-stream.ts";
 import type { Exchange } from "../exchange.ts";
 import { Plan } from "../plan.ts";
@@ -25,6 +25,19 @@ const MOST_KEPT = 256;
 const KEPT_ARENA = 4 * 1024;
 const KEPT: StreamRecord[] = [];
 
+/** What has become of the stream of a WebSocket (`http2-tunnel.ts`). */
+export interface StreamTunnel {
+  /** Neither half is wanted any more. */
+  readonly closing: boolean;
+  /** Bytes of the client; valid during the call. */
+  onBytes(slice: Slice): void;
+  onPeerEnd(): void;
+  /** What was queued has gone out. */
+  onRoom(): void;
+  /** The stream is closed. */
+  gone(failure: TransportFailure | null): void;
+}
+
 /** What a stream asks of its connection. */
 export interface StreamCarrier {
   readonly scheme: "http" | "https";
@@ -37,6 +50,8 @@ export interface StreamCarrier {
   sendData(stream: Http2Stream, slice: Slice): boolean;
   sendEnd(stream: Http2Stream, trailers: HeaderList | null): void;
   abortStream(stream: Http2Stream): void;
+  /** Says that the backend has agreed to an extended CONNECT; the stream is a connection from then on. */
+  openTunnel(stream: Http2Stream, head: ResponseHead): { connection: Connection; early: Slice[] };
   /** The body may come again: what was withheld of its window is given back. */
   onBodyResumed(stream: Http2Stream): void;
   onBodyTooSlow(stream: Http2Stream, detail: string): void;
@@ -55,6 +70,15 @@ export class Http2Stream extends StreamState implements ClientStream, BodyClockU
   bodyPaused = false;
   /** Bytes of the body that came while it was paused: the client is told when it is resumed. */
   withheld = 0;
+
+  // an extended CONNECT
+  connects = false;
+  /** Our half has ended, the client's goes on. */
+  ended = false;
+  /** Bytes that came before the backend has agreed; `withheld`, so they are few. */
+  early: Slice[] = NONE;
+  /** Once it has. */
+  tunnel: StreamTunnel | null = null;
 
   // the answer
   /** Its head has said that nothing follows. */
@@ -137,8 +161,8 @@ export class Http2Stream extends StreamState implements ClientStream, BodyClockU
     this.#carrier.onBodyResumed(this);
   }
 
-  switchProtocols(): { connection: Connection; early: Slice[] } {
-    throw new Error("a stream asks for no other protocol, so none can be switched to");
+  switchProtocols(head: ResponseHead): { connection: Connection; early: Slice[] } {
+    return this.#carrier.openTunnel(this, head);
   }
 
   get waitsForContinue(): boolean {
@@ -154,6 +178,8 @@ export class Http2Stream extends StreamState implements ClientStream, BodyClockU
     for (const slice of this.queue) slice.release();
     this.queue = NONE;
     this.queued = 0;
+    for (const slice of this.early) slice.release();
+    this.early = NONE;
   }
 
   /**

@@ -18,6 +18,18 @@ describe("addPrefix", () => {
     assert.equal(add("*", "/v1"), "*");
   });
 
+  test("takes it off the paths of the answer again, where it is", () => {
+    const answer = (to: string, use: unknown = "/v1"): string | undefined =>
+      startExchange([{ addPrefix: use }])
+        .pass()
+        .respond(302, [["Location", to]])
+        .headers.get("location");
+    assert.equal(answer("/v1/login?a"), "/login?a");
+    assert.equal(answer("/v1"), "/");
+    assert.equal(answer("/v10"), "/v10");
+    assert.equal(answer("/v1/login", { prefix: "/v1", mendResponse: false }), "/v1/login");
+  });
+
   test("after `stripPrefix` it exchanges one for the other", () => {
     const exchange = startExchange([{ stripPrefix: "/api" }, { addPrefix: "/v2" }], {
       target: "/api/users",

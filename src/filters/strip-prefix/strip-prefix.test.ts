@@ -54,6 +54,44 @@ describe("stripPrefix", () => {
     assert.deepEqual(strip("/api/v1/users", "/api", "/v1"), ["/users", "/api/v1"]);
   });
 
+  test("gives redirects and cookies of the backend the prefix again", () => {
+    const answer = startExchange([{ stripPrefix: "/api" }], { target: "/api/x" })
+      .pass()
+      .respond(302, [
+        ["Location", "/login"],
+        ["Set-Cookie", "a=1; Path=/"],
+      ]);
+    assert.equal(answer.headers.get("location"), "/api/login");
+    assert.equal(answer.headers.get("set-cookie"), "a=1; Path=/api");
+  });
+
+  test("leaves an answer alone whose backend knows the prefix, or was asked with it, and the proxy's own", () => {
+    const location = (
+      use: unknown,
+      target: string,
+      to: string,
+      local = false,
+    ): string | undefined =>
+      startExchange([{ stripPrefix: use }], { target })
+        .pass()
+        .respond(302, [["Location", to]], local)
+        .headers.get("location");
+    assert.equal(location("/api", "/api/x", "/api/login"), "/api/login");
+    assert.equal(location("/api", "/api/x", "/api"), "/api");
+    assert.equal(location("/api", "/api/x", "/apix"), "/api/apix");
+    assert.equal(location("/api", "/other", "/login"), "/login");
+    assert.equal(location("/api", "/api/x", "/login", true), "/login");
+    assert.equal(location({ prefix: "/api", mendResponse: false }, "/api/x", "/login"), "/login");
+  });
+
+  test("of several, each puts back what it has taken", () => {
+    const use = [{ stripPrefix: "/api" }, { stripPrefix: "/v1" }, { addPrefix: "/app" }];
+    const exchange = startExchange(use, { target: "/api/v1/x" }).pass();
+    assert.equal(exchange.plan.target, "/app/x");
+    const { headers } = exchange.respond(302, [["Location", "/app/login"]]);
+    assert.equal(headers.get("location"), "/api/v1/login");
+  });
+
   test("takes a plain beginning of a path only, and says what to write", () => {
     const refused = (prefix: unknown, words: RegExp): void =>
       assert.throws(() => readOptions("stripPrefix", prefix), words);

@@ -83,6 +83,7 @@ export class RequestReader implements FieldSink {
   #fieldSeen = false;
   #method: string | null = null;
   #scheme: string | null = null;
+  #protocol: string | null = null;
   #path: string | null = null;
   #authoritySeen = false;
   /** Index of the entry that stands for the authority. */
@@ -115,7 +116,7 @@ export class RequestReader implements FieldSink {
     this.#list = head.headers;
     this.#malformed = this.#refused = "";
     this.#fieldSeen = this.#authoritySeen = this.#expect = this.#tooLarge = false;
-    this.#method = this.#scheme = this.#path = null;
+    this.#method = this.#scheme = this.#path = this.#protocol = null;
     this.#host = this.#contentLength = -1;
     this.#hosts = this.#contentLengths = this.#cookies = this.#fields = 0;
     head.version = 20;
@@ -253,6 +254,7 @@ export class RequestReader implements FieldSink {
     else if (name === ":method" && this.#method === null) this.#method = value;
     else if (name === ":path" && this.#path === null) this.#path = value;
     else if (name === ":scheme" && this.#scheme === null) this.#scheme = value;
+    else if (name === ":protocol" && this.#protocol === null) this.#protocol = value;
     else this.#malformed = `${name} unknown or repeated`;
   }
 
@@ -264,7 +266,9 @@ export class RequestReader implements FieldSink {
     // What is asked of CONNECT is another thing, and is refused in any case (RFC 9113 §8.5).
     const isConnect = method === "CONNECT";
     if (method === null) return this.#isMalformed("no :method");
-    if (isConnect) return this.#refuse("method_not_allowed", "CONNECT");
+    if (this.#protocol !== null) {
+      if (!isConnect) return this.#isMalformed(":protocol without CONNECT");
+    } else if (isConnect) return this.#refuse("method_not_allowed", "CONNECT");
     if (this.#scheme === null) return this.#isMalformed("no :scheme");
     const path = this.#path;
     if (path === null || path === "") return this.#isMalformed("no :path");
@@ -280,10 +284,12 @@ export class RequestReader implements FieldSink {
     if (this.#scheme !== "http" && this.#scheme !== "https") {
       return this.#refuse("request_target_invalid", ":scheme is not http");
     }
-    const answer = this.#readLine(method, path);
+    const answer = this.#readLine(isConnect ? "GET" : method, path);
     if (answer !== HEAD_READ) return answer;
     if (!this.#locate()) return HEAD_REFUSED;
-    if (!this.#frame(endStream)) return HEAD_REFUSED;
+    if (isConnect) {
+      if (!this.#connect(endStream)) return HEAD_REFUSED;
+    } else if (!this.#frame(endStream)) return HEAD_REFUSED;
     if (this.#cookies > 1) joinCookies(this.#list);
     return HEAD_READ;
   }
@@ -328,6 +334,19 @@ export class RequestReader implements FieldSink {
     if (this.#authority === null) return false;
     this.#head.authority = this.#list.valueAt(this.#host);
     this.#head.readAuthority = this.#authority;
+    return true;
+  }
+
+  /** An extended CONNECT stands for the upgrade of HTTP/1.1 (RFC 8441 §5). */
+  #connect(endStream: boolean): boolean {
+    const head = this.#head;
+    this.fault = "upgrade_invalid";
+    this.detail = "extended CONNECT for anything but a WebSocket";
+    if (this.#protocol !== "websocket") return false;
+    this.detail = "extended CONNECT with a body, or at its end";
+    if (endStream || this.#contentLengths > 0) return false;
+    head.upgrade = this.#protocol;
+    head.connects = true;
     return true;
   }
 

@@ -429,7 +429,7 @@ export class ServerSession<S extends StreamState> {
     this.streams.set(id, stream);
     this.abuse.excuse("control_flood", 4);
     if (answer === HEAD_READ) {
-      stream.bodyLeft = request.contentLength;
+      stream.bodyLeft = request.connects ? -1 : request.contentLength;
       stream.urgency = requests.urgency;
       this.#user.onRequest(stream);
       return;

@@ -12,6 +12,7 @@ export const CONNECTION_WINDOW: number = 1024 * 1024;
 export const OWN_SETTINGS: readonly (readonly [id: number, value: number])[] = [
   [SETTING.maxConcurrentStreams, MAX_STREAMS],
   [SETTING.maxHeaderListSize, MAX_HEAD],
+  [SETTING.enableConnectProtocol, 1],
   [SETTING.noRfc7540Priorities, 1],
 ];
 

@@ -179,9 +179,8 @@ export class AcmeClient {
       ({ status }) => status !== "pending",
     );
     if (decided.status === "valid") return;
-    const error =
-      decided.challenges.find(({ error }) => error !== null)?.error ??
-      new AcmeError({ detail: `the authorization is ${decided.status}` });
+    const own = decided.challenges.find(({ url }) => url === challenge.url);
+    const error = own?.error ?? new AcmeError({ detail: `the authorization is ${decided.status}` });
     error.challenge = challenge.type as AcmeChallengeType;
     throw error;
   }

@@ -16,6 +16,9 @@ const SHARE = 2 / 3;
 /** … or up to this share later, so that those of one day do not all come at once. */
 const SPREAD = 1 / 50;
 
+/** A window that its issuer names is not heeded so soon after a certificate was made: what is wrong there would be so again. */
+const YOUNG = 86_400_000;
+
 /** How the last try went. */
 export interface LastError {
   /** One clause. */
@@ -124,6 +127,14 @@ export class AcmeEntry {
     return wait;
   }
 
+  /** A person wants a new one, now. */
+  force(): void {
+    this.forced = true;
+    this.notBefore = -Infinity;
+    this.failures = 0;
+    this.lastError = null;
+  }
+
   succeed(): void {
     this.failures = 0;
     this.lastError = null;
@@ -162,9 +173,11 @@ export class AcmeEntry {
     const { notBefore, notAfter } = this.certificate;
     const life = notAfter - notBefore;
     const usual = notBefore + life * (SHARE + SPREAD * this.#spread);
-    // A window that ends after the certificate is of no use.
     const { renewal } = this.details;
-    this.#renewAt = renewal === null ? usual : Math.min(renewal.at, notAfter - life / 10);
+    const earliest = notBefore + Math.min(YOUNG, life / 10);
+    // A window that ends after the certificate is of no use.
+    const latest = notAfter - life / 10;
+    this.#renewAt = renewal === null ? usual : Math.max(earliest, Math.min(renewal.at, latest));
   }
 }
 

@@ -33,7 +33,8 @@ export interface FolderLock {
  * @throws what the file system says when no file can be made
  */
 export async function takeLock(path: string, clock: LockClock): Promise<FolderLock | null> {
-  const owner = `${process.pid} ${machine()} ${randomBytes(6).toString("hex")}\n`;
+  const begun = Math.floor(clock.wall());
+  const owner = `${process.pid} ${machine()} ${begun} ${randomBytes(6).toString("hex")}\n`;
   if (!(await createFile(path, owner, 0o600))) {
     await removeStale(path, clock.wall());
     if (!(await createFile(path, owner, 0o600))) return null;
@@ -61,8 +62,11 @@ async function removeStale(path: string, wall: number): Promise<void> {
   const owner = await contentOf(path);
   const found = await stat(path).catch(() => null);
   if (owner === null || found === null) return;
-  const silent = Math.abs(wall - found.mtimeMs) > SILENCE;
-  if (!silent && !isDead(owner)) return;
+  const [pid = "", where = "", begun = ""] = owner.trim().split(" ");
+  const silent = [found.mtimeMs, Number(begun)].every(
+    (sign) => !(Math.abs(wall - sign) <= SILENCE),
+  );
+  if (!silent && !isDead(Number(pid), where)) return;
   // Of several that come to this, one gets the file; and if a new one has taken its place meanwhile, it is put back.
   const aside = `${path}.${randomBytes(6).toString("hex")}`;
   try {
@@ -74,12 +78,11 @@ async function removeStale(path: string, wall: number): Promise<void> {
   await rm(aside, { force: true });
 }
 
-function isDead(owner: string): boolean {
-  const [pid = "", ...where] = owner.trim().split(" ");
-  // Of other machines and containers nothing is known.
-  if (where.slice(0, -1).join(" ") !== machine()) return false;
+/** Of other machines and containers nothing is known. */
+function isDead(pid: number, where: string): boolean {
+  if (where !== machine()) return false;
   try {
-    process.kill(Number(pid), 0);
+    process.kill(pid, 0);
     return false;
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "ESRCH";

@@ -139,8 +139,7 @@ export class AcmeManager {
   renew(name: string): boolean {
     const entry = this.#entries.find((one) => one.name === name);
     if (entry === undefined) return false;
-    entry.forced = true;
-    entry.notBefore = -Infinity;
+    entry.force();
     this.#tick();
     return true;
   }
@@ -149,7 +148,7 @@ export class AcmeManager {
    * Takes the certificate of a name back, and gets a new one.
    * @throws AcmeError; Error with a sentence if there is none, or none of these issuers has made it
    */
-  async revoke(name: string, reason: number): Promise<void> {
+  async revoke(name: string): Promise<void> {
     const entry = this.#entries.find((one) => one.name === name);
     const certificate = entry?.certificate ?? null;
     if (entry === undefined || certificate === null)
@@ -161,7 +160,8 @@ export class AcmeManager {
       );
     }
     const { raw } = new X509Certificate(certificate.chain);
-    await issuer.client.revoke(await issuer.account(), raw, reason);
+    // The key stays on this machine and is replaced with its certificate: no reason is given (RFC 5280 §5.3.1).
+    await issuer.client.revoke(await issuer.account(), raw, 0);
     this.#options.log("info", "certificate_revoked", `${name}: the certificate was revoked`, {
       name,
       fingerprint: certificate.fingerprint,

@@ -21,10 +21,15 @@ export class Challenges {
 
   /** From now on these are answered. */
   use({ tls, wanted }: Pick<ChallengeUpdate, "tls" | "wanted">): void {
+    const before = this.#data;
     this.#data = new Map(tls.map((one) => [one.name, one]));
     this.#wanted = new Set(wanted);
-    for (const context of this.#contexts.values()) context.release();
-    this.#contexts.clear();
+    // Challenges of other names come and go while an authority looks at one.
+    for (const [name, context] of this.#contexts) {
+      if (this.#data.get(name)?.chain === before.get(name)?.chain) continue;
+      context.release();
+      this.#contexts.delete(name);
+    }
   }
 
   /** A first certificate for the name, or one that covers it, is being obtained. */

@@ -630,7 +630,10 @@ const messages: readonly Case[] = [
   malformed("8.3.1", ":authority twice", [[":authority", "app.test"], ...GET]),
   malformed("8.3.1", "a :path that is no path", [...without(":path"), [":path", "a"]]),
   malformed("8.3.1", ":authority and Host that differ", requestFields([["host", "other.test"]])),
-  malformed("8.3.1", ":protocol that was not offered", [[":protocol", "websocket"], ...GET]),
+  malformed("8.3.1", ":protocol with another method than CONNECT", [
+    [":protocol", "websocket"],
+    ...GET,
+  ]),
   {
     section: "8.1.1",
     name: "Content-Length with a head that ends the stream",
