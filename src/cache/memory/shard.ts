@@ -23,8 +23,11 @@ const LONGEST_CHAIN = 64;
 /** Entries that are evicted under the lock at a time. */
 const MOST_EVICTIONS = 32;
 
-/** Sleeps of a millisecond at most, before a lock is done without. */
-const FEW_NAPS = 2;
+/**
+ * Sleeps of a millisecond, before a lock is done without. Its holder may have lost its processor for as long, compile, or
+ * collect garbage; going without it sooner would send a crowd that wants one answer to the backend.
+ */
+const FEW_NAPS = 50;
 
 /** The views that all shards share. */
 export interface Views {
