@@ -80,6 +80,15 @@ test("without anything to do it says what there is to do", async (t) => {
   assert.match(err, /sluice --to http:\/\/localhost:3000/);
 });
 
+test("options that need `--to` say so when it is not there", async (t) => {
+  const { sluice } = bench(t);
+  for (const option of ["--domain", "--listen"]) {
+    const { code, err } = await sluice(option, "x");
+    assert.equal(code, 1);
+    assert.match(err, /need `--to`/);
+  }
+});
+
 test("help shows the commands and examples", async (t) => {
   const { sluice } = bench(t);
   const { code, out } = await sluice("--help");

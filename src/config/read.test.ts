@@ -53,6 +53,7 @@ test("read: an unknown extension is refused before the file is read", async (t) 
   const directory = await folder(t, { "sluice.toml": "", "nginx.conf": "" });
   assert.match(await problem(directory, "sluice.toml"), /does not end in `\.toml`.*`\.yaml`/s);
   assert.match(await problem(directory, "nginx.conf"), /does not end in `\.conf`/);
+  assert.match(await problem(directory, "sluice"), /a configuration has an ending.*`\.yaml`/s);
 });
 
 test("read: JSON, with the schema's name and a byte order mark, is a configuration", async (t) => {

@@ -83,8 +83,9 @@ export async function readConfig(
         hint: "name a file in it",
       });
     }
+    const ending = extension === "" ? "has an ending" : `does not end in \`${extension}\``;
     return failed(shown, [path], dirname(path), {
-      message: `a configuration does not end in \`${extension === "" ? basename(path) : extension}\``,
+      message: `a configuration ${ending}`,
       hint: `known: ${[...TEXTS, ...MODULES].map((known) => `\`${known}\``).join(", ")}`,
     });
   }
