@@ -133,5 +133,6 @@ export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
 export const ETIME = 62;
+export const ENOMEM = 12;
 export const ENOBUFS = 105;
 export const ECANCELED = 125;

@@ -3,6 +3,10 @@ import type { Libc } from "./libc.ts";
 import { Mapping, type MappingLedger } from "./mapping.ts";
 import type { Pinned } from "./pinned.ts";
 
+/** How often, and how long apart in ms, a ring is asked for while there is no memory for it. */
+const SETUP_ATTEMPTS = 25;
+const SETUP_PAUSE = 20;
+
 /** Entries that are submitted at once; more in a turn are submitted in between. */
 const ENTRIES = 2048;
 /** Room for completions, per entry. */
@@ -94,8 +98,7 @@ export class Ring {
     const params = new Uint32Array(at.PARAMS_WORDS);
     params[at.PARAMS_CQ_ENTRIES] = ENTRIES * COMPLETIONS;
     params[at.PARAMS_FLAGS] = SETUP;
-    const fd = libc.setup(at.SYS_IO_URING_SETUP, ENTRIES, params);
-    if (fd < 0) throw libc.error("io_uring_setup", -fd);
+    const fd = setup(libc, params);
     this.fd = fd;
     ledger.opened(fd);
     try {
@@ -390,6 +393,22 @@ export class Ring {
       const [low = 0, high = 0, result = 0, flags = 0] = this.#backlog.splice(0, 4);
       each(low, high, result, flags);
     }
+  }
+}
+
+/**
+ * Makes a ring. The kernel gives back the memory of one that was closed a moment later, and counts it until then
+ * (RLIMIT_MEMLOCK, for those without CAP_IPC_LOCK): where workers are replaced one after the other, there may be too little for
+ * a moment.
+ *
+ * @throws Error of the system
+ */
+function setup(libc: Libc, params: Uint32Array): number {
+  for (let attempt = 1; ; attempt++) {
+    const fd = libc.setup(at.SYS_IO_URING_SETUP, ENTRIES, params);
+    if (fd >= 0) return fd;
+    if (-fd !== at.ENOMEM || attempt === SETUP_ATTEMPTS) throw libc.error("io_uring_setup", -fd);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETUP_PAUSE);
   }
 }
 
