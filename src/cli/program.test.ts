@@ -83,9 +83,11 @@ test("without anything to do it says what there is to do", async (t) => {
 test("options that need `--to` say so when it is not there", async (t) => {
   const { sluice } = bench(t);
   for (const option of ["--domain", "--listen"]) {
-    const { code, err } = await sluice(option, "x");
-    assert.equal(code, 1);
-    assert.match(err, /need `--to`/);
+    for (const before of [[], ["run"]]) {
+      const { code, err } = await sluice(...before, option, "x");
+      assert.equal(code, 1);
+      assert.match(err, /need `--to`/);
+    }
   }
 });
 

@@ -46,13 +46,8 @@ export function createProgram(terminal: Terminal): Program {
 
   addData(addSource(program)).action(async (options: SourceOptions) => {
     refuseUnknown(program);
-    if (options.to === undefined && options.config === undefined) {
-      if (options.domain !== undefined || options.listen !== undefined) {
-        terminal.err(
-          "error: `--domain` and `--listen` need `--to`, the application behind them: `sluice --to http://localhost:3000`; `sluice run` reads the configuration of this folder\n",
-        );
-        return ends(1);
-      }
+    const { to, config, domain, listen } = options;
+    if ([to, config, domain, listen].every((option) => option === undefined)) {
       terminal.err(
         "nothing to do: `sluice --to http://localhost:3000` proxies an application, `sluice run` the configuration of this folder, `sluice --help` shows the rest\n",
       );

@@ -22,6 +22,13 @@ const SETTLED = 1000;
 
 /** Runs until a signal or a control request ends it. @returns the exit code */
 export async function run(terminal: Terminal, options: SourceOptions): Promise<number> {
+  // A file says itself where it listens; what is written beside it would be passed over.
+  if (options.to === undefined && (options.domain ?? options.listen) !== undefined) {
+    terminal.err(
+      "error: `--domain` and `--listen` need `--to`, the application behind them: `sluice --to http://localhost:3000`; a configuration has `listen` for them\n",
+    );
+    return 1;
+  }
   const proxy = await create(terminal, options);
   if (proxy === null) return 1;
 
