@@ -18,15 +18,29 @@ export interface ReadingOptions extends Required<
   readonly source: ConfigSource;
 }
 
-/** Reads and checks a configuration without running it. */
+/**
+ * Reads and checks a configuration without running it.
+ *
+ * @param wall epoch milliseconds: given, the certificates of listeners are read too; null: only named
+ */
 export async function checkConfig(
   options: ReadingOptions,
+  wall: (() => number) | null = null,
 ): Promise<{ readonly ok: boolean; readonly text: string; readonly summary: string }> {
   const read = await readOnce(options);
   if (!read.ok) return { ok: false, text: read.text, summary: "" };
-  const { routes, upstreams } = read.config;
-  const summary = `${read.sources.file} is right: ${count(routes, "route")}, ${count(upstreams, "upstream")}`;
-  return { ok: true, text: read.text, summary };
+  if (wall !== null && read.snapshot.certificates.length > 0) {
+    const { checkCertificates } = await import("./checking.ts");
+    const { ok, text } = await checkCertificates(read, wall, options.color);
+    if (!ok) return { ok, text: `${read.text}${text}`, summary: "" };
+    if (text !== "") return { ok, text: `${read.text}${text}`, summary: summaryOf(read) };
+  }
+  return { ok: true, text: read.text, summary: summaryOf(read) };
+}
+
+function summaryOf({ config, sources }: ReadConfig): string {
+  const { routes, upstreams } = config;
+  return `${sources.file} is right: ${count(routes, "route")}, ${count(upstreams, "upstream")}`;
 }
 
 /** What would happen to a request, for people. `ok: false`: the text says what is wrong, with what. */

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
 import { DAY, hierarchy, issue } from "#tls/certificates.fixture.ts";
+import { certificates } from "#transport/certificates.fixture.ts";
 import { createProgram } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -89,6 +90,25 @@ test("options that need `--to` say so when it is not there", async (t) => {
       assert.match(err, /need `--to`/);
     }
   }
+});
+
+test("check reads the certificates that listeners name, as a start does", async (t) => {
+  const { sluice, write } = bench(t);
+  const yaml = `listen: [{ address: ":8443", tls: { cert: site.pem, key: site.key } }]
+upstreams: { app: 3000 }
+`;
+  write("sluice.yaml", yaml);
+  const missing = await sluice("check");
+  assert.equal(missing.code, 1);
+  assert.match(missing.err, /^sluice\.yaml:1:\d+: error: .*site\.pem.* does not exist/m);
+  const { ecdsa, rsa } = certificates();
+  write("site.pem", ecdsa.chain);
+  write("site.key", rsa.key);
+  const strange = await sluice("check");
+  assert.equal(strange.code, 1);
+  assert.match(strange.err, /site\.key/);
+  write("site.key", ecdsa.key);
+  assert.equal((await sluice("check")).code, 0);
 });
 
 test("help shows the commands and examples", async (t) => {
