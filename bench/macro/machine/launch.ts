@@ -74,7 +74,7 @@ export async function freePort(): Promise<number> {
 
 /** The environment of a user's shell, without what `npm run` and a test runner add. */
 export function plainEnvironment(): Record<string, string> {
-  const added = /^(?:npm_(?!config_(?:cache|registry|userconfig)$)|INIT_CWD$|NODE_)/iu;
+  const added = /^(?:npm_(?!config_(?:cache|registry|userconfig)$)|INIT_CWD$|NODE_|SLUICE_)/iu;
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
       value === undefined || added.test(name) ? [] : [[name, value]],
