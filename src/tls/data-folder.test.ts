@@ -6,11 +6,11 @@ import { test } from "node:test";
 
 import { dataFolder, openFolder } from "./data-folder.ts";
 
-const user = { environment: {}, directory: "/work", home: "/home/me", uid: 1000 };
+const user = { environment: {}, directory: "/srv", home: "/home/me", uid: 1000 };
 
 test("the data folder is what --data says, else XDG's, else root's, else the user's own", () => {
   const environment = { XDG_DATA_HOME: "/xdg" };
-  assert.equal(dataFolder({ ...user, data: "here", environment }), "/work/here");
+  assert.equal(dataFolder({ ...user, data: "here", environment }), "/srv/here");
   assert.equal(dataFolder({ ...user, data: "/there", environment }), "/there");
   assert.equal(dataFolder({ ...user, environment }), "/xdg/sluice");
   assert.equal(dataFolder({ ...user, environment, uid: 0 }), "/xdg/sluice");
