@@ -156,7 +156,10 @@ export class Certificates {
       pending?.snapshot === snapshot
         ? [...pending.prepared.certificates, ...(pending.obtained?.certificates ?? [])]
         : this.current;
-    const challenges = this.#manager?.board.current ?? NO_CHALLENGES;
+    const known = this.#manager?.board.current ?? NO_CHALLENGES;
+    // What is still to be obtained is said with the listeners: a client may come before the first update.
+    const names = toCome(snapshot.acme).flatMap((one) => one.names);
+    const challenges = { ...known, wanted: [...new Set([...known.wanted, ...names])] };
     return { certificates, challenges, ticketSecrets: this.#tickets?.current ?? [] };
   }
 
