@@ -7,6 +7,20 @@ import { Slab } from "./slab.ts";
 import { SliceQueue } from "./slice-queue.ts";
 
 describe("a queue of slices", () => {
+  it("shares nothing with another that was emptied as well", () => {
+    const queues = [new SliceQueue(), new SliceQueue()] as const;
+    const slices = queues.map((_, index) => new Slice(pattern(9, index), 0, 9, new Counter()));
+    for (let round = 0; round < 2; round++) {
+      for (const [index, queue] of queues.entries()) queue.push([slices[index]!]);
+      for (const [index, queue] of queues.entries()) {
+        assert.equal(queue.count, 1);
+        assert.equal(queue.at(0), slices[index]);
+        queue.take(9);
+        assert.equal(queue.count, 0);
+      }
+    }
+  });
+
   it("gives back what was put in, in order, and releases each once, whatever the sizes", () => {
     fc.assert(
       fc.property(

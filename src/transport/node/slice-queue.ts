@@ -5,11 +5,14 @@ import type { Slab } from "./slab.ts";
 /** Slices that are done with stay in the array until there are so many, or all. */
 const MOST_DONE = 256;
 
+/** What is in an empty queue. Never pushed to. */
+const NONE: Slice[] = [];
+
 /** Slices that wait to be sent, first come, first served. It owns them until it releases them. */
 export class SliceQueue {
   /** Bytes in it. */
   size = 0;
-  #slices: Slice[] = [];
+  #slices: Slice[] = NONE;
   /** The next to be sent; bytes that are taken are cut off its front. */
   #first = 0;
 
@@ -31,7 +34,8 @@ export class SliceQueue {
         continue;
       }
       this.size += slice.length;
-      this.#slices.push(slice);
+      if (this.#slices === NONE) this.#slices = [slice];
+      else this.#slices.push(slice);
     }
   }
 
@@ -63,7 +67,8 @@ export class SliceQueue {
       slice.release();
     }
     if (this.#first === this.#slices.length) {
-      this.#slices.length = 0;
+      // To empty an array by its length is a slow call.
+      this.#slices = NONE;
       this.#first = 0;
     } else if (this.#first >= MOST_DONE) {
       this.#slices.splice(0, this.#first);
@@ -75,7 +80,7 @@ export class SliceQueue {
   clear(): void {
     const slices = this.#slices;
     const first = this.#first;
-    this.#slices = [];
+    this.#slices = NONE;
     this.#first = 0;
     this.size = 0;
     for (let i = first; i < slices.length; i++) slices[i]!.release();

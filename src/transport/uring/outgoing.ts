@@ -12,6 +12,9 @@ const LARGEST_COPY = 16 * 1024;
 /** Slices in one send. */
 const MOST_SLICES = 64;
 
+/** What waits of a connection that has nothing to send, as most have most of the time. Never pushed to. */
+const NONE: Slice[] = [];
+
 /** The pieces of the entry that is being made; empty between calls. */
 const PIECES: Piece[] = [];
 
@@ -20,7 +23,7 @@ export class Outgoing {
   /** Bytes that wait. */
   size = 0;
   readonly #memory: SendMemory;
-  #queue: Slice[] = [];
+  #queue: Slice[] = NONE;
   #first = 0;
   /** Copies of what the kernel cannot send from where it is, for the send under way. */
   #staging: Slice | null = null;
@@ -34,7 +37,8 @@ export class Outgoing {
   push(slice: Slice): void {
     if (slice.length === 0) return slice.release();
     this.size += slice.length;
-    this.#queue.push(slice);
+    if (this.#queue === NONE) this.#queue = [slice];
+    else this.#queue.push(slice);
   }
 
   /**
@@ -102,7 +106,8 @@ export class Outgoing {
       slice.release();
     }
     if (this.#first === this.#queue.length) {
-      this.#queue.length = 0;
+      // To empty an array by its length is a slow call.
+      this.#queue = NONE;
       this.#first = 0;
     } else if (this.#first >= MOST_SLICES) {
       this.#queue.splice(0, this.#first);
@@ -128,7 +133,7 @@ export class Outgoing {
     this.#staging?.release();
     this.#staging = null;
     for (let i = this.#first; i < this.#queue.length; i++) this.#queue[i]!.release();
-    this.#queue = [];
+    this.#queue = NONE;
     this.#first = 0;
     this.size = 0;
   }

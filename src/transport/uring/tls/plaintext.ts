@@ -10,6 +10,9 @@ const WORTH_A_RECORD = 16 * 1024;
 /** Slices that are done with are cut off when there are so many. */
 const MOST_DONE = 64;
 
+/** What waits of a connection that has nothing to encrypt. Never pushed to. */
+const NONE: Slice[] = [];
+
 /** Memory that small slices are gathered in, to be encrypted as one record. */
 export class Gathering extends Pinned {
   readonly bytes: Uint8Array;
@@ -33,7 +36,7 @@ export class Plaintext {
   owner: Pinned;
   start = 0;
   readonly #gathering: Gathering;
-  #queue: Slice[] = [];
+  #queue: Slice[] = NONE;
   #first = 0;
 
   constructor(gathering: Gathering) {
@@ -44,7 +47,8 @@ export class Plaintext {
   push(slice: Slice): void {
     if (slice.length === 0) return slice.release();
     this.size += slice.length;
-    this.#queue.push(slice);
+    if (this.#queue === NONE) this.#queue = [slice];
+    else this.#queue.push(slice);
   }
 
   /** Finds what is to be encrypted next, and sets `owner` and `start`. There must be something. @returns bytes */
@@ -77,7 +81,8 @@ export class Plaintext {
       slice.release();
     }
     if (this.#first === this.#queue.length) {
-      this.#queue.length = 0;
+      // To empty an array by its length is a slow call.
+      this.#queue = NONE;
       this.#first = 0;
     } else if (this.#first >= MOST_DONE) {
       this.#queue.splice(0, this.#first);
@@ -100,7 +105,7 @@ export class Plaintext {
   /** Nothing is wanted any more. */
   release(): void {
     for (let i = this.#first; i < this.#queue.length; i++) this.#queue[i]!.release();
-    this.#queue = [];
+    this.#queue = NONE;
     this.#first = 0;
     this.size = 0;
   }

@@ -467,7 +467,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
   #send(slice: Slice): void {
     OUT.push(slice);
     if (!this.#raw.write(OUT)) this.#rawBlocked = true;
-    OUT.length = 0;
+    OUT.pop();
   }
 
   #tellWritable(): void {
