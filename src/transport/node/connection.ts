@@ -13,7 +13,8 @@ import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from 
 import { failureOf, nameOf } from "../failure.ts";
 import { plainAddress } from "./address.ts";
 import type { Slab } from "./slab.ts";
-import { bufferOf, SliceQueue } from "./slice-queue.ts";
+import { SliceQueue } from "./../slice-queue.ts";
+import { bufferOf, gather } from "./buffers.ts";
 import type { Awaiting, Flushable, Turn } from "./turn.ts";
 
 /** What is handed to the system at once: `taken` moves on in steps of at most this. */
@@ -132,7 +133,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
       for (const slice of slices) slice.release();
       throw new Error("write after end, close or lingerClose");
     }
-    this.#queue.push(slices);
+    for (const slice of slices) this.#queue.push(slice);
     this.#flushSoon();
     if (this.queued <= HIGH_MARK) return true;
     this.#blocked = true;
@@ -214,7 +215,7 @@ export class NodeConnection implements Connection, TimerOwner, Flushable, Awaiti
       if (size > LARGEST_WRITE) size = LARGEST_WRITE;
       socket.write(bufferOf(first, size), this.#onWritten);
     } else if (size <= LARGEST_COPY) {
-      socket.write(queue.gather(count, size, this.#home.slab), this.#onWritten);
+      socket.write(gather(queue, count, size, this.#home.slab), this.#onWritten);
     } else {
       socket.cork();
       for (let i = 0; i < count - 1; i++) socket.write(bufferOf(queue.at(i), queue.at(i).length));

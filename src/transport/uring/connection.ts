@@ -10,6 +10,7 @@ import {
 import { CLOSE, END, LINGER, LINGER_IDLE, LINGER_TOTAL, NO_HANDLER, STAY } from "../endings.ts";
 import { failureOf } from "../failure.ts";
 import type { Engine, Hungry, Party, Stuck } from "./engine.ts";
+import { moveToHeap } from "./heap.ts";
 import { Incoming } from "./incoming.ts";
 import {
   AF_UNIX,
@@ -429,7 +430,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
       this.#full = true;
       this.#outgoing.settle(0);
       // It may take long: what it waits for must not keep memory that others could use.
-      this.#outgoing.moveToHeap(this.#incoming.scarce);
+      moveToHeap(this.#outgoing, this.#incoming.scarce);
       this.#home.engine.stuck.add(this);
       this.#touch();
       return;
@@ -450,7 +451,7 @@ export class UringConnection implements Connection, TimerOwner, Target, Party, H
 
   /** Buffers run short: what waits here keeps none. Called by the engine. */
   relieve(): void {
-    this.#outgoing.moveToHeap(true);
+    moveToHeap(this.#outgoing, true);
   }
 
   #onRoom(): void {

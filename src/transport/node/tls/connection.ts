@@ -12,7 +12,8 @@ import {
 import { CLOSE, END, LINGER, LINGER_IDLE, STAY } from "../../endings.ts";
 import type { Security } from "../../tls.ts";
 import type { Slab } from "../slab.ts";
-import { bufferOf, SliceQueue } from "../slice-queue.ts";
+import { SliceQueue } from "../../slice-queue.ts";
+import { bufferOf, gather } from "../buffers.ts";
 import type { Flushable, Turn } from "../turn.ts";
 import { Channel, type ChannelOwner } from "./channel.ts";
 
@@ -135,7 +136,7 @@ export class TlsConnection implements Connection, ChannelOwner, Flushable, Timer
       for (const slice of slices) slice.release();
       throw new Error("write after end, close or lingerClose");
     }
-    this.#queue.push(slices);
+    for (const slice of slices) this.#queue.push(slice);
     this.#flushSoon();
     if (this.queued <= HIGH_MARK) return true;
     this.#blocked = true;
@@ -230,7 +231,7 @@ export class TlsConnection implements Connection, ChannelOwner, Flushable, Timer
     if (size > LARGEST_WRITE) size = LARGEST_WRITE;
     this.#sending = size;
     const bytes =
-      count === 1 ? bufferOf(queue.at(0), size) : queue.gather(count, size, this.#home.slab);
+      count === 1 ? bufferOf(queue.at(0), size) : gather(queue, count, size, this.#home.slab);
     this.#socket.write(bytes, this.#onWritten);
   }
 

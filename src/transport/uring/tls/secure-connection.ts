@@ -10,6 +10,7 @@ import {
 import { CLOSE, END, LINGER, STAY } from "../../endings.ts";
 import type { Security } from "../../tls.ts";
 import type { Engine, Party, Stuck } from "../engine.ts";
+import { moveToHeap } from "../heap.ts";
 import type { Ssl } from "../native/ssl.ts";
 import type { SendMemory } from "../send-memory.ts";
 import { Decryption, LARGEST_READ } from "./decryption.ts";
@@ -302,7 +303,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
 
   /** Buffers run short: what waits here keeps none. */
   relieve(): void {
-    this.#plaintext.moveToHeap();
+    moveToHeap(this.#plaintext, true);
   }
 
   /** The last record finds no room, or the peer does not leave. */
@@ -447,7 +448,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
       const fault = faultOf(ssl);
       return this.#fail(fault, this.#sendWritten());
     }
-    plaintext.settle(length);
+    plaintext.take(length);
     out.length = ssl.take(out, 0);
     const full = out.length === room;
     this.#send(out);
@@ -536,7 +537,7 @@ export class SecureConnection implements Connection, ConnectionHandler, Party, S
   #finish(): void {
     this.closed = true;
     this.#letGo();
-    this.#plaintext.release();
+    this.#plaintext.clear();
     this.#home.engine.stuck.delete(this);
   }
 

@@ -1,11 +1,9 @@
-import { Buffer } from "node:buffer";
 import type { Slice } from "#core/bytes/slice.ts";
-import type { Slab } from "./slab.ts";
 
 /** Slices that are done with stay in the array until there are so many, or all. */
-const MOST_DONE = 256;
+const MOST_DONE = 64;
 
-/** What is in an empty queue. Never pushed to. */
+/** What is in an empty queue, as most are most of the time. Never pushed to. */
 const NONE: Slice[] = [];
 
 /** Slices that wait to be sent, first come, first served. It owns them until it releases them. */
@@ -26,29 +24,19 @@ export class SliceQueue {
     return this.#slices[this.#first + index]!;
   }
 
-  /** Queues them behind the others; those without bytes are released at once. */
-  push(slices: readonly Slice[]): void {
-    for (const slice of slices) {
-      if (slice.length === 0) {
-        slice.release();
-        continue;
-      }
-      this.size += slice.length;
-      if (this.#slices === NONE) this.#slices = [slice];
-      else this.#slices.push(slice);
-    }
+  /** Queues one behind the others; without bytes it is released at once. */
+  push(slice: Slice): void {
+    if (slice.length === 0) return slice.release();
+    this.size += slice.length;
+    if (this.#slices === NONE) this.#slices = [slice];
+    else this.#slices.push(slice);
   }
 
-  /** A copy of the first `count` slices, which have `size` bytes. */
-  gather(count: number, size: number, slab: Slab): Buffer {
-    const copy = slab.cut(size);
-    let at = copy.offset;
-    for (let i = 0; i < count; i++) {
-      const slice = this.at(i);
-      copy.bytes.set(slice.view(), at);
-      at += slice.length;
-    }
-    return bufferOf(copy, size);
+  /** Puts one with the same bytes in the place of that at `index`, which is released. */
+  replace(index: number, slice: Slice): void {
+    const at = this.#first + index;
+    this.#slices[at]!.release();
+    this.#slices[at] = slice;
   }
 
   /** Cuts `size` bytes off the front and releases what is used up. */
@@ -85,11 +73,4 @@ export class SliceQueue {
     this.size = 0;
     for (let i = first; i < slices.length; i++) slices[i]!.release();
   }
-}
-
-/** The first `length` bytes of a slice as a Buffer, which is what sockets take without a copy. */
-export function bufferOf(slice: Slice, length: number): Buffer {
-  const bytes = slice.bytes;
-  if (length === bytes.length && bytes instanceof Buffer) return bytes;
-  return Buffer.from(bytes.buffer, bytes.byteOffset + slice.offset, length);
 }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Slice } from "#core/bytes/slice.ts";
-import { Counter, pattern } from "../stage.fixture.ts";
-import { Slab } from "./slab.ts";
+import { Counter, pattern } from "./stage.fixture.ts";
+import { gather } from "./node/buffers.ts";
+import { Slab } from "./node/slab.ts";
 import { SliceQueue } from "./slice-queue.ts";
 
 describe("a queue of slices", () => {
@@ -11,7 +12,7 @@ describe("a queue of slices", () => {
     const queues = [new SliceQueue(), new SliceQueue()] as const;
     const slices = queues.map((_, index) => new Slice(pattern(9, index), 0, 9, new Counter()));
     for (let round = 0; round < 2; round++) {
-      for (const [index, queue] of queues.entries()) queue.push([slices[index]!]);
+      for (const [index, queue] of queues.entries()) queue.push(slices[index]!);
       for (const [index, queue] of queues.entries()) {
         assert.equal(queue.count, 1);
         assert.equal(queue.at(0), slices[index]);
@@ -36,21 +37,19 @@ describe("a queue of slices", () => {
             let size = 0;
             let count = 0;
             while (count < queue.count && size < wanted) size += queue.at(count++).length;
-            const bytes = queue.gather(count, size, slab);
+            const bytes = gather(queue, count, size, slab);
             const taken = Math.min(wanted, size);
             given.push(Buffer.from(bytes.subarray(0, taken)));
             queue.take(taken);
           };
           for (const [index, sizes] of writes.entries()) {
-            queue.push(
-              sizes.map((size, at) => {
-                const bytes = pattern(size, index * 1000 + at);
-                expected.push(bytes);
-                const counter = new Counter();
-                counters.push(counter);
-                return new Slice(bytes, 0, size, counter);
-              }),
-            );
+            for (const [at, size] of sizes.entries()) {
+              const bytes = pattern(size, index * 1000 + at);
+              expected.push(bytes);
+              const counter = new Counter();
+              counters.push(counter);
+              queue.push(new Slice(bytes, 0, size, counter));
+            }
             take(takes[index % takes.length]!);
           }
           for (const wanted of takes) take(wanted);
@@ -74,9 +73,9 @@ describe("a queue of slices", () => {
     const late = new Counter();
     const owner = {
       retain: () => undefined,
-      release: () => queue.push([new Slice(Buffer.from("b"), 0, 1, late)]),
+      release: () => queue.push(new Slice(Buffer.from("b"), 0, 1, late)),
     };
-    queue.push([new Slice(Buffer.from("a"), 0, 1, owner)]);
+    queue.push(new Slice(Buffer.from("a"), 0, 1, owner));
     queue.take(1);
     assert.equal(queue.size, 1);
     assert.deepEqual([...queue.at(0).view()], [98]);
